@@ -1,0 +1,26 @@
+"""The units that settings are made of, and the strictness that every settings class declares.
+
+Settings are frozen dataclasses that live in the room they set. They know nothing of YAML or of
+pydantic: `config.py` validates them through the annotations below. This keeps the relay light.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from annotated_types import Ge, Gt, Le, MinLen
+
+Fraction = Annotated[float, Ge(0), Le(1)]
+Seconds = Annotated[float, Gt(0)]
+SecondsOrZero = Annotated[float, Ge(0)]
+Bytes = Annotated[int, Ge(0)]
+Count = Annotated[int, Ge(1)]
+CountOrZero = Annotated[int, Ge(0)]
+Port = Annotated[int, Ge(0), Le(65535)]
+"""0 lets the system choose a free port."""
+Positive = Annotated[float, Gt(0)]
+NonEmpty = Annotated[str, MinLen(1)]
+
+STRICT: Final[dict[str, object]] = {"extra": "forbid", "use_attribute_docstrings": True}
+"""Put as `__pydantic_config__` on every settings class: unknown keys are errors, and the docstring
+below each field becomes its description in the JSON Schema."""
