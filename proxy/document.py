@@ -1,0 +1,248 @@
+"""A configuration file as plain values, each knowing where it came from.
+
+YAML text and `STABLEHAND__…` environment variables become one tree of plain values; secrets
+written as `${file:PATH}` or `${env:NAME}` are filled in last, so that the tree before that step can
+be shown to people. Nothing here knows which keys exist: that is `config.py`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, TypeAlias
+
+import yaml
+
+Value: TypeAlias = "dict[str, Value] | list[Value] | str | int | float | bool | None"
+Path_: TypeAlias = tuple[str | int, ...]
+"""Keys and list positions from the root to a value."""
+
+PREFIX: Final = "STABLEHAND__"
+MAX_BYTES: Final = 1024 * 1024
+MAX_NODES: Final = 20_000
+"""Values after aliases are followed; more is an alias bomb, not a configuration."""
+
+_REFERENCE: Final = re.compile(r"\$\{(file|env):([^}]*)\}")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """One mistake in a configuration: where, and what to do."""
+
+    where: str
+    """`FILE:LINE`, or the environment variable."""
+    line: int
+    """For the order of the report; 0 for the environment."""
+    path: str
+    """The key, such as `mirror.fraction`; empty for the whole file."""
+    message: str
+
+    def __str__(self) -> str:
+        """Give the line people see."""
+        return f"{self.where}: {self.path}: {self.message}" if self.path else self.message_only()
+
+    def message_only(self) -> str:
+        """Give place and message for a problem without a key."""
+        return f"{self.where}: {self.message}"
+
+
+class DocumentError(Exception):
+    """The text cannot be read as one tree of values. Carries the problems found."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        """Keep all problems: they are reported at once."""
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = problems
+
+
+@dataclass(slots=True)
+class Document:
+    """A tree of values with the origin of each."""
+
+    name: str
+    """The file's name, for messages."""
+    tree: dict[str, Value]
+    lines: dict[Path_, int] = field(default_factory=dict)
+    """Line of each key, from 1."""
+    variables: dict[Path_, str] = field(default_factory=dict)
+    """Environment variable that set the value, where one did."""
+
+    def problem(self, path: Path_, message: str) -> Problem:
+        """Locate `message` at `path`, or at the nearest place around it that stands in the file."""
+        shown = dotted(path)
+        for length in range(len(path), -1, -1):
+            place = path[:length]
+            if place in self.variables:
+                return Problem(self.variables[place], 0, shown, message)
+            if place in self.lines:
+                line = self.lines[place]
+                return Problem(f"{self.name}:{line}", line, shown, message)
+        return Problem(f"{self.name}:1", 1, shown, message)
+
+
+def dotted(path: Path_) -> str:
+    """Write a path as people do: `alerts.receivers[0].url`."""
+    text = ""
+    for key in path:
+        text += f"[{key}]" if isinstance(key, int) else f".{key}" if text else key
+    return text
+
+
+def parse(text: str, name: str) -> Document:
+    """Read YAML `text`.
+
+    Raises:
+        DocumentError: not YAML, not a mapping, a repeated key, or too large.
+    """
+    if len(text) > MAX_BYTES:
+        raise DocumentError([Problem(f"{name}:1", 1, "", f"longer than {MAX_BYTES} bytes")])
+    try:
+        root = yaml.compose(text, Loader=yaml.CSafeLoader)
+    except (yaml.YAMLError, RecursionError) as error:
+        raise DocumentError([_syntax_problem(error, name)]) from error
+    if root is None:
+        return Document(name, {}, {(): 1})
+    reader = _Reader(name)
+    tree = reader.read(root, ())
+    if reader.problems:
+        raise DocumentError(sorted(reader.problems))
+    if not isinstance(tree, dict):
+        raise DocumentError([Problem(f"{name}:1", 1, "", "must be a mapping of keys to values")])
+    return Document(name, tree, reader.lines)
+
+
+def _syntax_problem(error: Exception, name: str) -> Problem:
+    mark = getattr(error, "problem_mark", None)
+    line = mark.line + 1 if mark is not None else 1
+    what = getattr(error, "problem", None) or "nested too deeply"
+    return Problem(f"{name}:{line}", line, "", f"not valid YAML: {what}")
+
+
+class _Reader:
+    """Turns YAML nodes into values and notes the line of each."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._scalars = yaml.CSafeLoader("")
+        self._n_nodes = 0
+        self.lines: dict[Path_, int] = {}
+        self.problems: list[Problem] = []
+
+    def read(self, node: yaml.Node, path: Path_) -> Value:
+        line = node.start_mark.line + 1
+        self.lines.setdefault(path, line)
+        self._n_nodes += 1
+        if self._n_nodes > MAX_NODES:
+            if self._n_nodes == MAX_NODES + 1:
+                self._complain(line, path, f"more than {MAX_NODES} values: are aliases repeated?")
+            return None
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, path)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.read(item, (*path, at)) for at, item in enumerate(node.value)]
+        return self._scalar(node, path)
+
+    def _mapping(self, node: yaml.MappingNode, path: Path_) -> dict[str, Value]:
+        values: dict[str, Value] = {}
+        for key_node, value_node in node.value:
+            key = str(key_node.value)
+            line = key_node.start_mark.line + 1
+            if key in values:
+                self._complain(line, (*path, key), "is given twice")
+            self.lines[(*path, key)] = line
+            values[key] = self.read(value_node, (*path, key))
+        return values
+
+    def _scalar(self, node: yaml.Node, path: Path_) -> Value:
+        try:
+            value = self._scalars.construct_object(node, deep=True)
+        except (yaml.YAMLError, ValueError) as error:
+            self._complain(node.start_mark.line + 1, path, f"cannot be read: {error}")
+            return None
+        if value is None or isinstance(value, bool | int | float | str):
+            return value
+        return str(node.value)  # a date stays the text that was written
+
+    def _complain(self, line: int, path: Path_, message: str) -> None:
+        self.problems.append(Problem(f"{self._name}:{line}", line, dotted(path), message))
+
+
+def overlay(document: Document, environment: Mapping[str, str]) -> None:
+    """Lay `STABLEHAND__key__key=value` over the tree; values are read as YAML.
+
+    Raises:
+        DocumentError: a variable that cannot be laid over the tree.
+    """
+    problems = []
+    for variable in sorted(environment):
+        if not variable.startswith(PREFIX):
+            continue
+        path = tuple(variable.removeprefix(PREFIX).split("__"))
+        try:
+            value = parse(f"value: {environment[variable]}", variable).tree["value"]
+        except DocumentError:
+            value = environment[variable]
+        if not all(path) or not _put(document.tree, path, value):
+            problems.append(
+                Problem(variable, 0, dotted(path), "names no place that a value can be put at")
+            )
+        document.variables[path] = variable
+    if problems:
+        raise DocumentError(problems)
+
+
+def _put(tree: dict[str, Value], path: tuple[str, ...], value: Value) -> bool:
+    for key in path[:-1]:
+        below = tree.get(key)
+        if below is None:
+            below = tree[key] = {}
+        if not isinstance(below, dict):
+            return False
+        tree = below
+    tree[path[-1]] = value
+    return True
+
+
+def filled(document: Document, environment: Mapping[str, str]) -> dict[str, Value]:
+    """Give the tree with every `${file:PATH}` and `${env:NAME}` replaced by what it names.
+
+    Raises:
+        DocumentError: a file that cannot be read, a variable that is not set.
+    """
+    problems: list[Problem] = []
+
+    def fill(value: Value, path: Path_) -> Value:
+        if isinstance(value, dict):
+            return {key: fill(item, (*path, key)) for key, item in value.items()}
+        if isinstance(value, list):
+            return [fill(item, (*path, at)) for at, item in enumerate(value)]
+        if not isinstance(value, str):
+            return value
+        try:
+            return _REFERENCE.sub(lambda match: _fetch(match[1], match[2], environment), value)
+        except (OSError, KeyError, UnicodeDecodeError) as error:
+            problems.append(document.problem(path, f"{value}: {_why(error)}"))
+            return value
+
+    tree = {key: fill(value, (key,)) for key, value in document.tree.items()}
+    if problems:
+        raise DocumentError(problems)
+    return tree
+
+
+def _fetch(kind: str, name: str, environment: Mapping[str, str]) -> str:
+    if kind == "env":
+        return environment[name]
+    return Path(name).read_text(encoding="utf-8").strip()
+
+
+def _why(error: Exception) -> str:
+    match error:
+        case KeyError():
+            return "the environment variable is not set"
+        case OSError():
+            return f"the file cannot be read ({error.strerror})"
+        case _:
+            return "the file is not UTF-8 text"
