@@ -9,7 +9,7 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 # Installed once per lock file: the name of the stamp carries the checksum of the lock.
 STAMP := $(VENV)/.installed-$(shell cksum < requirements-dev.lock | tr ' ' '-')
-PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(PYTHON) -m pip install --quiet
+PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(PYTHON) -m pip install -qq
 # Further arguments for demo, test, slow, power, servers and bench: make test ARGS="-k relay -x"
 ARGS ?=
 
