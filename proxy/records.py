@@ -312,6 +312,10 @@ class Alarm(Struct, frozen=True, kw_only=True):
     """Episodes that went back to inactive without ever firing."""
     finding: Finding | None = None
     """The finding of the last tick. `None`: none yet."""
+    recent: tuple[bool, ...] = ()
+    """Of the last ticks of this breach that said anything: did the data speak for it?"""
+    calm_since_s: float | None = None
+    """Since when every tick was OK, less the unknown time. `None`: the last known tick was not."""
 
 
 class Transition(Struct, frozen=True, kw_only=True):
@@ -333,6 +337,8 @@ class StepKind(StrEnum):
     DOWNGRADE = "downgrade"
     RESTORE = "restore"
     ESCALATE = "escalate"
+    UNDO = "undo"
+    """Takes the last capacity step back."""
 
 
 class Step(Struct, frozen=True, kw_only=True):
@@ -372,6 +378,12 @@ class Posture(Struct, frozen=True, kw_only=True):
     """Capacity steps in force."""
     acknowledgements: dict[str, Acknowledgement] = {}
     """By alarm name."""
+    incidents: dict[str, str] = {}
+    """Id of the incident that each firing `alarm#episode` belongs to: one incident per cause."""
+    escalations: dict[str, float] = {}
+    """When a person was called, by `incident` or `incident>receiver`."""
+    relieved_s: float | None = None
+    """Since when no alarm needs the capacity steps in force. `None`: needed, or none in force."""
 
 
 class Action(Struct, frozen=True, kw_only=True):
