@@ -213,7 +213,17 @@ class Pair(Struct, frozen=True, kw_only=True):
     stable: Rows
 
 
-Observation: TypeAlias = Exchange | Rows | Undecodable | Pair
+class Health(Struct, frozen=True, kw_only=True):
+    """Answer of one readiness probe of one model."""
+
+    model: Model
+    at_s: float
+    ready: bool
+    reason: str
+    """What the probe saw when it is not ready; empty when it is."""
+
+
+Observation: TypeAlias = Exchange | Rows | Undecodable | Pair | Health | Pulse
 """What monitors may be shown."""
 
 
