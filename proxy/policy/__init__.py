@@ -1,0 +1,35 @@
+"""Attribution and remedies: from alarms to what is to be done, and why, in words.
+
+`decide` asks first who is alone with the trouble (`attribution`), then climbs the ladder that the
+operator allowed (`ladder`), and says it (`diagnosis`). Everything here is a value in and a value
+out: no clock, no network. Doing it is the actuators' business.
+"""
+
+from proxy.policy.ladder import decide
+from proxy.policy.posture import (
+    acknowledge,
+    is_acknowledged,
+    override,
+    routing,
+    settle,
+    shifted,
+)
+from proxy.policy.settings import DEFAULT_LADDERS, PolicySettings, step
+from proxy.policy.values import Cause, Decision, Facts, Incident
+
+__all__ = [
+    "DEFAULT_LADDERS",
+    "Cause",
+    "Decision",
+    "Facts",
+    "Incident",
+    "PolicySettings",
+    "acknowledge",
+    "decide",
+    "is_acknowledged",
+    "override",
+    "routing",
+    "settle",
+    "shifted",
+    "step",
+]
