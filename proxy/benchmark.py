@@ -1,0 +1,93 @@
+"""The certified benchmark as a value: what certification measured, in one readable file.
+
+`stablehand certify` writes it, the watcher loads it. It holds no rows: profiles, floors, hashes.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from proxy.stats.floors import Agreement, ErrorFloor
+from proxy.stats.latency import LatencyProfile
+from proxy.stats.profile import Profile
+
+VERSION: Final = 1
+
+
+class BenchmarkError(Exception):
+    """The benchmark file cannot be used; the message says why and what to do."""
+
+
+class Benchmark(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What was certified before deployment. Keys of the dictionaries are `candidate`, `stable`."""
+
+    version: int = VERSION
+    created_utc: str
+    models: dict[str, str]
+    """Names of the models."""
+    sha256: dict[str, str] = {}
+    """Hashes of what was certified: `candidate`, `stable`, `reference`, `requests`."""
+    input: Profile
+    """What comes in."""
+    outputs: dict[str, Profile] = {}
+    """What each model answered to the same requests."""
+    latency: dict[str, LatencyProfile] = {}
+    errors: dict[str, ErrorFloor] = {}
+    agreement: Agreement | None = None
+    """`None`: there was no stable model to compare with."""
+    capacity_per_s: dict[str, dict[str, float]] = {}
+    """Completed answers per second by model and running exchanges (as text)."""
+    requests: int = 0
+    """Requests that were sent to each model."""
+    warnings: tuple[str, ...] = ()
+    """What a reader of the certificate should know, one sentence each."""
+
+
+def load(raw: bytes) -> Benchmark:
+    """Read a benchmark.
+
+    Raises:
+        BenchmarkError: the bytes are no benchmark of this version, or contradict themselves.
+    """
+    try:
+        version = msgspec.json.decode(raw, type=_Versioned).version
+        if version != VERSION:
+            raise BenchmarkError(
+                f"the benchmark has version {version}, this stablehand reads version {VERSION}; "
+                "certify again"
+            )
+        benchmark = msgspec.json.decode(raw, type=Benchmark)
+    except msgspec.DecodeError as error:
+        raise BenchmarkError(
+            f"the benchmark is damaged or no benchmark ({error}); certify again"
+        ) from error
+    _check(benchmark)
+    return benchmark
+
+
+def dump(benchmark: Benchmark) -> bytes:
+    """Write a benchmark as indented JSON that ends with a newline."""
+    return msgspec.json.format(msgspec.json.encode(benchmark), indent=1) + b"\n"
+
+
+class _Versioned(Struct, frozen=True):
+    version: int
+
+
+def _check(benchmark: Benchmark) -> None:
+    """Refuse a benchmark that a hand or a broken disk has changed."""
+    profiles = [benchmark.input, *benchmark.outputs.values()]
+    for column in (column for profile in profiles for column in profile.columns):
+        bins = column.binner().n_bins
+        if len(column.masses) != bins or not all(0 <= mass <= 1 for mass in column.masses):
+            raise BenchmarkError(
+                f"column {column.name!r} has {len(column.masses)} masses for {bins} bins, or a "
+                "mass outside 0 to 1; certify again"
+            )
+        if any(low >= high for low, high in zip(column.edges, column.edges[1:], strict=False)):
+            raise BenchmarkError(
+                f"the edges of column {column.name!r} do not increase; certify again"
+            )

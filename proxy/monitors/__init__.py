@@ -1,0 +1,60 @@
+"""The watched qualities, one file each: what the monitors see, and what they conclude.
+
+A monitor is shown every observation and judges once per tick. It is pure: what it concludes follows
+from what it was shown and from `now_s`. Monitors do not know each other, nor alarms, nor policy.
+All of them score evidence with the detector of `proxy.stats`; here lives only what a quality is
+made of: which observations count, against which part of the benchmark, in which words.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+from proxy.records import AlarmName, Finding, Observation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """How sure an alarm must be: the same for all monitors, from `monitors` and `alarms`."""
+
+    tick_s: float = 10.0
+    """Seconds between two calls of `judge`."""
+    expected_run_length_s: float = 31_536_000.0
+    """Expected time to a false alarm of one monitor, over all its streams. One year."""
+    min_ticks: int = 3
+    """Ticks that a breach needs at least."""
+    confirm_evidence: float = math.log(100)
+    """Log e-value, on data after the breach, at which the breach counts as confirmed."""
+    resolve_evidence: float = math.log(1000)
+    """Log e-value for "back within tolerance" at which a breach ends."""
+
+    @property
+    def run_length_ticks(self) -> float:
+        """Expected ticks to a false alarm, at least 2."""
+        return max(2.0, self.expected_run_length_s / self.tick_s)
+
+
+class Monitor(Protocol):
+    """One watched quality."""
+
+    name: AlarmName
+
+    def observe(self, value: Observation) -> None:
+        """Take note of one observation, or ignore it; never raises on odd values."""
+
+    def judge(self, now_s: float) -> Finding:
+        """Fold what was observed since the last tick and conclude. Called once per tick."""
+
+    def snapshot(self) -> bytes:
+        """Give the evidence as bytes that `restore` of the same version understands."""
+
+    def restore(self, raw: bytes) -> bool:
+        """Go on from a snapshot; false when it does not fit, then the monitor starts fresh."""
+
+    def detail(self) -> dict[str, object]:
+        """Give what people may want to see, ready for JSON."""
+
+    def reset(self) -> None:
+        """Forget the evidence: the candidate was restored, or the benchmark is new."""

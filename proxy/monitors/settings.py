@@ -1,0 +1,169 @@
+"""Settings of the monitors: what counts as a difference worth an alarm.
+
+How *sure* an alarm must be is not set here but under `alarms`: it is one budget for all monitors.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from proxy.units import STRICT, Count, CountOrZero, Fraction, Positive, Seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DriftSettings:
+    """Drift of the columns of one side, input or output, against the certified reference."""
+
+    __pydantic_config__: ClassVar[dict[str, object]] = STRICT
+
+    enabled: bool = True
+    """Watch this side. Default true. When false the alarm stays unknown."""
+    tolerance: Positive = 0.1
+    """Smallest shift that matters, in standard deviations (numbers) and as Cohen's h (shares of
+    categories, missing values, values out of range). Default 0.1: smaller shifts never alarm,
+    however many rows are seen. Half the tolerance finds smaller shifts with four times the rows."""
+    weights: dict[str, Positive] = field(default_factory=dict)
+    """Importance by column; columns that are not named weigh 1. Default empty. A heavier column is
+    found with fewer rows; the budget of false alarms over all columns stays the same."""
+    ignore: tuple[str, ...] = ()
+    """Columns that are not watched, such as identifiers and timestamps. Default none."""
+    reference_z: Positive = 3.0
+    """How many standard errors of the reference itself are forgiven. Default 3; 3.5 with more than
+    200 columns. Without it a reference of 10,000 rows gives hundreds of false alarms in a month."""
+    unmeasured_design_effect: Positive = 4.0
+    """How many dependent rows are worth one independent row, where the benchmark has not measured
+    it because its reference was not in order of time. Default 4. 1 claims independent rows."""
+    max_rows_per_exchange: Count = 100
+    """Rows of one request that are counted; a larger batch is thinned evenly. Default 100, so that
+    one client's large batch cannot speak for the whole traffic."""
+    max_columns: Count = 1000
+    """Columns that are watched, the heaviest first. Default 1000: bounds memory and time."""
+    min_rows: Count = 100
+    """Rows needed in the current window before "within tolerance" is said. Default 100: with fewer
+    the verdict is unknown. A breach may be found with fewer rows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SchemaSettings:
+    """Changes of form: columns that are missing or new, values of another type."""
+
+    __pydantic_config__: ClassVar[dict[str, object]] = STRICT
+
+    enabled: bool = True
+    """Watch the form of the input. Default true."""
+    tolerance: Positive = 0.1
+    """Smallest growth of the share of malformed rows that matters, as Cohen's h. Default 0.1."""
+    max_new_columns: CountOrZero = 100
+    """Names of unknown columns that are remembered. Default 100; more are counted only."""
+    min_rows: Count = 100
+    """Rows needed before "unchanged" is said. Default 100."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgreementSettings:
+    """Disagreement of candidate and stable on the same requests, against the certified level."""
+
+    __pydantic_config__: ClassVar[dict[str, object]] = STRICT
+
+    enabled: bool = True
+    """Compare mirrored answers. Default true; it needs a stable model and mirrored traffic."""
+    tolerance: Positive = 0.05
+    """Smallest growth of the share of differing answers that matters, as Cohen's h. Default 0.05: a
+    certified 2 % may become about 3.3 % before it counts."""
+    distance_tolerance: Positive = 0.1
+    """Smallest growth of the distance between answers that matters, in standard deviations of the
+    certified distances. Default 0.1."""
+    unmeasured_design_effect: Positive = 2.0
+    """How many dependent pairs are worth one independent pair where the benchmark has not measured
+    it. Default 2: mirrored requests are drawn apart from each other."""
+    max_rows_per_pair: Count = 100
+    """Rows of one mirrored request that are compared; larger batches are thinned. Default 100."""
+    min_pairs: Count = 50
+    """Compared rows needed before "agreement as certified" is said. Default 50."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LatencySettings:
+    """Latency of the candidate within its load cell, against the certified latency."""
+
+    __pydantic_config__: ClassVar[dict[str, object]] = STRICT
+
+    enabled: bool = True
+    """Watch latency. Default true."""
+    tolerance: Fraction = 0.05
+    """Relative slow-down that is forgiven. Default 0.05: 5 % slower everywhere never alarms."""
+    tail_tolerance: Positive = 0.05
+    """Smallest growth of the share of slow answers that matters, as Cohen's h. Default 0.05."""
+    unmeasured_design_effect: Positive = 4.0
+    """How many dependent answers are worth one independent answer where the benchmark has not
+    measured it. Default 4: pauses hit neighbouring requests together."""
+    min_answers: Count = 100
+    """Answers needed before "as fast as certified" is said. Default 100."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorsSettings:
+    """Failed answers of the candidate by class, against the certified floor."""
+
+    __pydantic_config__: ClassVar[dict[str, object]] = STRICT
+
+    enabled: bool = True
+    """Watch errors. Default true."""
+    tolerance: Positive = 0.05
+    """Smallest growth of the error share that matters, as Cohen's h. Default 0.05: a certified
+    0 of 10,000 may become about 0.2 % before it counts."""
+    uncertified_share: Fraction = 0.001
+    """Error share that is taken as normal when no benchmark says better. Default 0.001."""
+    design_effect: Positive = 1.0
+    """How many dependent failures are worth one independent failure. Default 1; the cap on the
+    evidence of one tick keeps a single burst from firing."""
+    min_answers: Count = 50
+    """Answers needed before "no more errors than certified" is said. Default 50."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThroughputSettings:
+    """Capacity, demand and silence: how much the candidate completes, and how much is asked."""
+
+    __pydantic_config__: ClassVar[dict[str, object]] = STRICT
+
+    enabled: bool = True
+    """Watch throughput. Default true."""
+    tolerance: Fraction = 0.1
+    """Relative loss of completed answers per second under saturation that is forgiven. Default
+    0.1."""
+    silence_requests: Positive = 20.0
+    """Silence is said after as long as usually brings this many requests. Default 20: independent
+    requests leave such a gap once in e^20 times."""
+    max_silence_s: Seconds = 600.0
+    """Silence is said after this long at the latest, once traffic was seen. Default 600."""
+    min_ticks: Count = 10
+    """Ticks with traffic needed before anything is said. Default 10."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Monitors:
+    """What is watched, and what difference counts."""
+
+    __pydantic_config__: ClassVar[dict[str, object]] = STRICT
+
+    tick_s: Seconds = 10.0
+    """How often evidence is folded and judged. Default 10 s. Shorter finds breaks sooner; the
+    budget of false alarms is stated in time and does not change."""
+    min_ticks: Count = 3
+    """Ticks that a breach needs at least. Default 3: one bad tick can never alarm."""
+    input: DriftSettings = field(default_factory=DriftSettings)
+    """Drift of what comes in."""
+    output: DriftSettings = field(default_factory=DriftSettings)
+    """Drift of what the candidate answers."""
+    schema: SchemaSettings = field(default_factory=SchemaSettings)
+    """Changes of the form of the input."""
+    agreement: AgreementSettings = field(default_factory=AgreementSettings)
+    """Disagreement of candidate and stable."""
+    latency: LatencySettings = field(default_factory=LatencySettings)
+    """Latency of the candidate."""
+    throughput: ThroughputSettings = field(default_factory=ThroughputSettings)
+    """Capacity, demand and silence."""
+    errors: ErrorsSettings = field(default_factory=ErrorsSettings)
+    """Failed answers of the candidate."""
