@@ -170,7 +170,9 @@ def advance(alarm: Alarm, finding: Finding, rule: AlarmRule) -> tuple[Alarm, Tra
     if finding.monitor is not alarm.name:
         raise ValueError(f"finding of {finding.monitor} shown to alarm {alarm.name}")
     seen = _remember(alarm, finding, rule)
-    target = TABLE.get((seen.state, _classify(seen, finding, rule)))
+    event = _classify(seen, finding, rule)
+    seen = _mark_hard(seen, event)
+    target = TABLE.get((seen.state, event))
     if target is None:
         return seen, None
     moved = _enter(seen, target, finding.at_s)
@@ -229,6 +231,12 @@ def _remember(alarm: Alarm, finding: Finding, rule: AlarmRule) -> Alarm:
         recent=_recent(alarm, finding, rule),
         calm_since_s=_calm_since(alarm, finding),
     )
+
+
+def _mark_hard(alarm: Alarm, event: Event) -> Alarm:
+    if event is Event.UNKNOWN:
+        return alarm
+    return msgspec.structs.replace(alarm, is_hard=event is Event.HARD)
 
 
 def _recent(alarm: Alarm, finding: Finding, rule: AlarmRule) -> tuple[bool, ...]:

@@ -324,6 +324,8 @@ class Alarm(Struct, frozen=True, kw_only=True):
     """The finding of the last tick. `None`: none yet."""
     recent: tuple[bool, ...] = ()
     """Of the last ticks of this breach that said anything: did the data speak for it?"""
+    is_hard: bool = False
+    """The last known tick was a failure so plain that nothing waits for a hold."""
     calm_since_s: float | None = None
     """Since when every tick was OK, less the unknown time. `None`: the last known tick was not."""
 
@@ -391,7 +393,9 @@ class Posture(Struct, frozen=True, kw_only=True):
     incidents: dict[str, str] = {}
     """Id of the incident that each firing `alarm#episode` belongs to: one incident per cause."""
     escalations: dict[str, float] = {}
-    """When a person was called, by `incident` or `incident>receiver`."""
+    """When a person was called, by `incident>receiver` (no receiver: the configured levels)."""
+    capacity_ids: tuple[str, ...] = ()
+    """Ids of the actions whose capacity steps are in force, first taken first."""
     relieved_s: float | None = None
     """Since when no alarm needs the capacity steps in force. `None`: needed, or none in force."""
 

@@ -15,10 +15,13 @@ from proxy.policy.posture import (
     shifted,
 )
 from proxy.policy.settings import DEFAULT_LADDERS, PolicySettings, step
-from proxy.policy.values import Cause, Decision, Facts, Incident
+from proxy.policy.steps import is_dry
+from proxy.policy.values import FIRING, RESOLVED, Cause, Decision, Facts, Incident
 
 __all__ = [
     "DEFAULT_LADDERS",
+    "FIRING",
+    "RESOLVED",
     "Cause",
     "Decision",
     "Facts",
@@ -27,6 +30,7 @@ __all__ = [
     "acknowledge",
     "decide",
     "is_acknowledged",
+    "is_dry",
     "override",
     "routing",
     "settle",

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from proxy.policy.steps import is_dry
 from proxy.records import (
     Acknowledgement,
     Action,
@@ -76,10 +77,10 @@ def settle(posture: Posture, outcome: Outcome) -> Posture:
     A failed switch still counts among the switches of the day, so that a broken switch is not
     tried again and again.
     """
-    if outcome.ok:
-        return posture
     action = outcome.action
-    episode = action.id.split("/")[1] if action.id.count("/") else ""
+    if outcome.ok or is_dry(action):
+        return posture
+    episode = action.id.split("/")[1]
     waits = {name: at_s for name, at_s in posture.last_step_s.items() if name != episode}
     match action.step.kind:
         case StepKind.DOWNGRADE if posture.override is None:
@@ -88,11 +89,13 @@ def settle(posture: Posture, outcome: Outcome) -> Posture:
                 posture, serving=Model.CANDIDATE, because=because, last_step_s=waits
             )
         case StepKind.EXPAND:
-            taken = posture.steps_taken
+            kept = tuple(it for it in posture.capacity_ids if it != action.id)
+            taken = max(posture.steps_taken.get(episode, 0), int(action.id.split("/")[2]) + 1)
             return msgspec.structs.replace(
                 posture,
-                capacity_step=max(0, posture.capacity_step - 1),
-                steps_taken={**taken, episode: taken.get(episode, 0) + 1},
+                capacity_step=len(kept),
+                capacity_ids=kept,
+                steps_taken={**posture.steps_taken, episode: taken},
                 last_step_s=waits,
             )
         case _:

@@ -39,9 +39,10 @@ class PolicySettings:
     __pydantic_config__: ClassVar[dict[str, object]] = STRICT
 
     ladders: Mapping[AlarmName, tuple[str, ...]] = field(default_factory=dict)
-    """Steps per alarm, in order: `alert`, `expand` (the next capacity step; `expand:NAME`: up to
-    and including that step), `downgrade`, `escalate` (or `escalate:RECEIVER`). An alarm that is not
-    named keeps its default ladder; an empty list watches without telling anyone."""
+    """Steps per alarm, in order: `alert`, `expand` (every capacity step, one after another;
+    `expand:NAME`: up to and including that one), `downgrade`, `escalate` (or
+    `escalate:RECEIVER`). An alarm that is not named keeps its default ladder; an empty list watches
+    without telling anyone."""
     settle_s: SecondsOrZero = 300.0
     """Time given to a remedy before the next rung of the ladder is taken, in seconds. Default: 5
     minutes, enough for new replicas to take load and for evidence to turn."""

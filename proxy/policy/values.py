@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 from proxy.records import Action, Alarm, AlarmName, Posture
+
+FIRING: Final = "firing"
+"""Argument of an `alert` that says that an alarm opened an incident, or joined one."""
+RESOLVED: Final = "resolved"
+"""Argument of an `alert` that says that an incident is over."""
 
 
 class Cause(StrEnum):
@@ -79,3 +85,11 @@ class Decision:
     """All open incidents in words; empty when there is none."""
     incidents: tuple[Incident, ...] = field(default=())
     """The open incidents, and those that this decision closes."""
+
+    def incident_of(self, action: Action) -> Incident | None:
+        """Give the incident that an action is about; `None` when it is about none."""
+        over = action.step.argument == RESOLVED
+        for incident in self.incidents:
+            if incident.is_over == over and set(action.alarms) & set(incident.alarms):
+                return incident
+        return None

@@ -1,0 +1,178 @@
+"""Say it: one story per incident, with cause, effect, what was done, what comes next, how to undo.
+
+Every sentence states something measured or something done; nothing is guessed. The texts carry the
+names of columns and cells, never values of a request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from proxy.alarms import key
+from proxy.policy.gate import Moment
+from proxy.policy.incidents import RANK
+from proxy.policy.values import Cause, Incident
+from proxy.policy.words import effect, listed, span
+from proxy.records import Alarm, AlarmName, Finding, Model, Posture, Verdict
+
+_TITLES: Final = {
+    Cause.DATA: "Data, not model: the incoming data has changed",
+    Cause.MODEL: "Model: the candidate alone goes wrong",
+    Cause.INFRASTRUCTURE: "Infrastructure: not the candidate alone",
+    Cause.MONITORING: "Monitoring: the watching itself is degraded",
+    Cause.UNKNOWN: "Cause not known yet",
+}
+_WHY: Final = {
+    Cause.DATA: "Both models meet the same data, so leading traffic to the stable one would not"
+    " help.",
+    Cause.MODEL: "The stable model does well on the same traffic, so the candidate is to blame.",
+    Cause.INFRASTRUCTURE: "It is not the candidate alone: look at what the models share or run on.",
+    Cause.MONITORING: "Until this ends, other alarms may be missed.",
+    Cause.UNKNOWN: "The stable model or the incoming data are not measured well enough to say"
+    " whether the candidate is alone with it.",
+}
+_ADVICE: Final = {
+    Cause.DATA: "Look at where {subject} comes from.",
+    Cause.MODEL: "Compare the candidate's last change with the onset, mend it, then restore it.",
+    Cause.INFRASTRUCTURE: "Look at nodes, network, feature store and load.",
+    Cause.MONITORING: "Look at the log of the watcher and at its metrics.",
+    Cause.UNKNOWN: "Look at both models; a larger mirror.fraction measures the stable one sooner.",
+}
+_MAX_BLAMED: Final = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Story:
+    """What is known when the decision has been made."""
+
+    moment: Moment
+    posture: Posture
+    causes: Mapping[AlarmName, Cause]
+    outlooks: Mapping[AlarmName, str]
+
+
+def tell(story: Story, closed: Mapping[str, tuple[AlarmName, ...]]) -> tuple[Incident, ...]:
+    """Tell every open incident, worst first, then those that are over."""
+    alarms = story.moment.facts.alarms
+    members: dict[str, list[Alarm]] = {}
+    for name in RANK:
+        alarm = alarms.get(name)
+        incident = None if alarm is None else story.posture.incidents.get(key(alarm))
+        if alarm is not None and incident is not None:
+            members.setdefault(incident, []).append(alarm)
+    is_open = tuple(_open(incident, them, story) for incident, them in members.items())
+    over = tuple(_over(incident, names, story) for incident, names in closed.items())
+    return (*is_open, *over)
+
+
+def _open(incident: str, alarms: list[Alarm], story: Story) -> Incident:
+    names = tuple(alarm.name for alarm in alarms)
+    known = [story.causes[name] for name in names if story.causes[name] is not Cause.UNKNOWN]
+    cause = known[0] if known else Cause.UNKNOWN
+    findings = [alarm.finding for alarm in alarms if alarm.finding is not None]
+    since_s = min(_onset(alarm, story) for alarm in alarms)
+    subject = next((it.subject for it in findings if it.subject), "it")
+    return Incident(
+        id=incident,
+        cause=cause,
+        alarms=names,
+        title=f"{_TITLES[cause]} ({listed(tuple(names))})",
+        what=" ".join(
+            (
+                *(_seen(finding) for finding in findings),
+                f"It began about {span(story.moment.now_s - since_s)} ago.",
+                _WHY[cause],
+            )
+        ),
+        since_s=since_s,
+        blamed=tuple(_blamed(findings))[:_MAX_BLAMED],
+        done=_done(incident, names, story),
+        next=_next(names, _ADVICE[cause].format(subject=subject), story),
+        undo=_undo(story.posture),
+    )
+
+
+def _over(incident: str, names: tuple[AlarmName, ...], story: Story) -> Incident:
+    alarms = [story.moment.facts.alarms[it] for it in names if it in story.moment.facts.alarms]
+    since_s = min((it.since_s for it in alarms), default=story.moment.now_s)
+    began = [it.began_s for it in alarms if it.began_s is not None]
+    next_step = "Nothing is left to do."
+    if story.posture.serving is Model.STABLE:
+        next_step = (
+            "Traffic stays on the stable model until a person leads it back:"
+            " stablehand route candidate"
+        )
+    return Incident(
+        id=incident,
+        cause=Cause.UNKNOWN,
+        alarms=names,
+        title=f"Over: {listed(tuple(names))}",
+        what=f"Back within tolerance; it lasted {span(since_s - min(began, default=since_s))}.",
+        since_s=min(began, default=since_s),
+        blamed=(),
+        done=_done(incident, names, story),
+        next=next_step,
+        undo=_undo(story.posture),
+        is_over=True,
+    )
+
+
+def _onset(alarm: Alarm, story: Story) -> float:
+    finding = alarm.finding
+    if finding is not None and finding.since_s is not None:
+        return finding.since_s
+    return story.moment.now_s if alarm.began_s is None else alarm.began_s
+
+
+def _seen(finding: Finding) -> str:
+    """Say what one monitor saw, with effect, interval and sample."""
+    if finding.verdict is Verdict.UNKNOWN:
+        return f"{finding.monitor}: not measured now ({finding.reason.rstrip('.')})."
+    stream = f" of {finding.subject}" if finding.subject else ""
+    reason = finding.reason.rstrip(".")
+    return f"{finding.monitor}: {reason}; effect{stream} {effect(finding)}."
+
+
+def _blamed(findings: list[Finding]) -> list[str]:
+    return [it.summary or it.subject for finding in findings for it in finding.blamed]
+
+
+def _done(incident: str, names: tuple[AlarmName, ...], story: Story) -> str:
+    """Say what was done for these alarms, and by whom."""
+    posture, now_s = story.posture, story.moment.now_s
+    said: list[str] = []
+    if posture.override is not None:
+        said.append(f"Traffic goes to the {posture.override} model: {posture.because}.")
+    elif posture.serving is Model.STABLE:
+        when = f" {span(now_s - max(posture.switches_s))} ago" if posture.switches_s else ""
+        said.append(f"Traffic was led to the stable model{when}.")
+    elif story.moment.settings.dry_run and posture.switches_s:
+        said.append("Dry run: traffic would have been led to the stable model.")
+    steps = tuple(it.split("/", 3)[3] for it in posture.capacity_ids)
+    if steps:
+        said.append(f"Capacity steps in force: {listed(steps)}.")
+    called = [at for who, at in posture.escalations.items() if who.startswith(f"{incident}>")]
+    if called:
+        said.append(f"A person was called {span(now_s - max(called))} ago.")
+    seen = [posture.acknowledgements[name] for name in names if name in posture.acknowledgements]
+    said.extend(f"Acknowledged by {it.by}: {it.why}." for it in seen[:1])
+    return " ".join(said) if said else "Nothing was changed."
+
+
+def _next(names: tuple[AlarmName, ...], advice: str, story: Story) -> str:
+    """Say what happens next by itself, what a person should do, and how to take over."""
+    outlook = next((it for it in (story.outlooks.get(name) for name in names) if it), "")
+    said = [f"{outlook[0].upper()}{outlook[1:]}."] if outlook else []
+    said.append(advice)
+    if not all(name in story.posture.acknowledgements for name in names):
+        said.append(f"To take over: stablehand ack {names[0]} --by NAME --why TEXT")
+    return " ".join(said)
+
+
+def _undo(posture: Posture) -> str:
+    """Give the command that takes back what was done; empty when nothing was."""
+    if posture.override is not None:
+        return "stablehand route auto"
+    return "stablehand route candidate" if posture.serving is Model.STABLE else ""

@@ -1,0 +1,108 @@
+"""May traffic be led to the stable model now? Every reason against it, in order, in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from proxy.policy.attribution import Inputs, inputs
+from proxy.policy.settings import PolicySettings
+from proxy.policy.values import Cause, Facts
+from proxy.policy.words import span
+from proxy.records import Alarm, Model, Posture
+
+DAY_S: Final = 86_400.0
+
+_NOT_ALONE: Final = {
+    Cause.DATA: "the incoming data changed, and the stable model meets the same data",
+    Cause.INFRASTRUCTURE: "the stable model suffers too",
+    Cause.MONITORING: "the watching itself is degraded",
+    Cause.UNKNOWN: "it is not known whether the candidate is alone with it",
+}
+
+
+class Standing(StrEnum):
+    """Where one rung of a ladder stands."""
+
+    DONE = "done"
+    GO = "go"
+    WAIT = "wait"
+    REFUSED = "refused"
+    """Not possible, but might become so: a person is called, and the rung is looked at again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """Where one rung stands, and why, as the end of a sentence."""
+
+    standing: Standing
+    why: str = ""
+
+
+DONE: Final = Rung(Standing.DONE)
+GO: Final = Rung(Standing.GO)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """What a decision looks at: the same for every alarm of one tick."""
+
+    facts: Facts
+    settings: PolicySettings
+    now_s: float
+
+
+def may_downgrade(alarm: Alarm, cause: Cause, posture: Posture, moment: Moment) -> Rung:
+    """Say whether an alarm may lead the traffic to the stable model now.
+
+    The order matters: what cannot be changed by waiting is only said once the switch is due, and a
+    person's word comes before everything.
+    """
+    began_s = alarm.since_s if alarm.began_s is None else alarm.began_s
+    would_be = moment.settings.dry_run and any(at_s >= began_s for at_s in posture.switches_s)
+    if posture.serving is Model.STABLE or would_be:
+        return DONE
+    held_s = moment.now_s - began_s
+    left_s = moment.settings.switch_hold_s - held_s
+    if left_s > 0 and not alarm.is_hard:
+        return Rung(Standing.WAIT, f"a downgrade is due in {span(left_s)} if it lasts")
+    reason = _obstacle(alarm, cause, posture, moment)
+    if reason:
+        return Rung(Standing.REFUSED, f"no downgrade: {reason}")
+    if inputs(moment.facts) is Inputs.RISING and not alarm.is_hard:
+        return Rung(Standing.WAIT, "the incoming data may be changing too; waiting until it shows")
+    return GO
+
+
+def lock(switches_s: tuple[float, ...], settings: PolicySettings, now_s: float) -> str:
+    """Say why no automatic switch is allowed; empty when one is.
+
+    `switches_s`: times of earlier automatic switches, in any order.
+    """
+    recent = [at_s for at_s in switches_s if now_s - at_s < DAY_S]
+    if len(recent) >= settings.max_switches_per_day:
+        most = settings.max_switches_per_day
+        return f"{len(recent)} automatic switch(es) in the last 24 hours, and {most} are allowed"
+    if recent and now_s - max(recent) < settings.cool_down_s:
+        left_s = settings.cool_down_s - (now_s - max(recent))
+        return f"cooling down for {span(left_s)} after the last automatic switch"
+    return ""
+
+
+def _obstacle(alarm: Alarm, cause: Cause, posture: Posture, moment: Moment) -> str:
+    """Give the first reason against a switch; empty when there is none."""
+    facts = moment.facts
+    few = (
+        f"the stable model is not measured, {facts.n_pairs} pairs in half an hour"
+        f" are fewer than {moment.settings.min_pairs}"
+    )
+    reasons = (
+        (posture.override is not None, "a person chose the routing"),
+        (not facts.has_stable, "no stable model is configured"),
+        (cause is not Cause.MODEL, _NOT_ALONE.get(cause, "")),
+        (facts.stable_ready is not True, "no way back, the stable model is not ready"),
+        (facts.n_pairs < moment.settings.min_pairs and not alarm.is_hard, few),
+    )
+    first = next((reason for holds, reason in reasons if holds), "")
+    return first or lock(posture.switches_s, moment.settings, moment.now_s)

@@ -1,0 +1,31 @@
+"""How figures are said to people."""
+
+from __future__ import annotations
+
+from proxy.records import Finding
+
+_UNITS = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min"))
+
+
+def span(seconds: float) -> str:
+    """Say a time span in the largest unit that fits: `span(90)` is `1.5 min`."""
+    for size, unit in _UNITS:
+        if seconds >= size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{max(0.0, seconds):.0f} s"
+
+
+def effect(finding: Finding) -> str:
+    """Say an effect with its unit, interval and sample: never an effect without them."""
+    said = f"{finding.effect:.3g} {finding.unit}".strip()
+    if finding.interval is not None:
+        low, high = finding.interval
+        said = f"{said} (between {low:.3g} and {high:.3g})"
+    return f"{said}, from {finding.n_current:,} against {finding.n_reference:,} of reference"
+
+
+def listed(words: tuple[str, ...]) -> str:
+    """Join words as people do: `a, b and c`."""
+    if len(words) <= 1:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} and {words[-1]}"
