@@ -1,0 +1,318 @@
+"""The whole of certification: files in, models driven, benchmark out."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Protocol
+
+import msgspec
+import numpy as np
+
+from proxy.benchmark import Benchmark
+from proxy.certify.answers import (
+    Decoded,
+    certifying,
+    decode_inputs,
+    decode_outputs,
+    kinds,
+    pairs,
+)
+from proxy.certify.drive import Answer, Line, Step
+from proxy.certify.files import CertifyError
+from proxy.certify.recorded import Recorded, read_requests
+from proxy.certify.reference import Reference, read_reference
+from proxy.clock import utc_text
+from proxy.payload.decode import Decoder
+from proxy.payload.settings import Payload, Redact
+from proxy.records import Model
+from proxy.relay.settings import Models, Upstream
+from proxy.stats.floors import ErrorFloor, build_agreement
+from proxy.stats.latency import LatencyProfile, Timing, build_latency
+from proxy.stats.profile import build_profile
+
+ANSWER_CONCURRENCY: Final = 8
+"""Requests running while answers are collected; their latency is not certified."""
+FEW_REQUESTS: Final = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """The load under which latency is certified."""
+
+    concurrencies: tuple[int, ...] = (1, 2, 4, 8, 16)
+    """Requests running at once, level by level: one load cell of the benchmark each."""
+    per_level: int = 1000
+    """Answers timed at each level. A cell needs 300; 1,000 give a sharp 99 % quantile."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What is to be certified."""
+
+    models: Models
+    reference: Path
+    """Rows of training or of accepted traffic: CSV or JSON lines."""
+    requests: Path
+    """Recorded requests: JSON lines."""
+    payload: Payload = field(default_factory=Payload)
+    redact: Redact = field(default_factory=Redact)
+    ordered: bool = True
+    """Both files are in order of time, so that dependence between rows is measured. Files in
+    random order do no harm; files sorted by anything else make the monitors blind."""
+    load: Load = field(default_factory=Load)
+    model_files: Mapping[Model, Path] = field(default_factory=dict)
+    """Files of the models, for their hashes. Without one, its answers are hashed instead."""
+
+
+class Progress(Protocol):
+    """Who is told how far certification is."""
+
+    def begin(self, title: str, n: int) -> Step:
+        """Begin a stage of `n` steps; give what is to be called once for each."""
+
+
+class Silence:
+    """A progress that tells nobody."""
+
+    def begin(self, title: str, n: int) -> Step:
+        """Begin a stage that is not shown."""
+        del title, n
+        return _nothing
+
+
+def _nothing() -> None:
+    """Show nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Measured:
+    """What was measured of one model."""
+
+    decoded: Decoded
+    errors: ErrorFloor
+    latency: LatencyProfile
+    capacity_per_s: dict[str, float]
+    fingerprint: str
+    """SHA-256 of its answers, in order."""
+
+
+async def certify(order: Order, progress: Progress, rng: np.random.Generator) -> Benchmark:
+    """Measure the models and give their benchmark.
+
+    Raises:
+        CertifyError: a file is missing or damaged, a model cannot be reached or is broken, or
+            nothing of its requests or answers can be read.
+    """
+    requests, requests_sha256 = read_requests(order.requests)
+    decoder = Decoder(order.payload, certifying(order.redact))
+    inputs = decode_inputs(decoder, requests)
+    reference = read_reference(order.reference, kinds(inputs))
+    upstreams = _upstreams(order.models)
+    hashes = {model: _hash_file(path) for model, path in order.model_files.items()}
+    answers = await _collect(upstreams, requests, progress)
+    timed = await _time(upstreams, requests, order.load, progress)
+    measured = {
+        model: _measure(decoder, model, requests, answers[model], timed[model])
+        for model in upstreams
+    }
+    candidate, stable = measured[Model.CANDIDATE], measured.get(Model.STABLE)
+    matched = pairs(candidate.decoded, stable.decoded) if stable is not None else []
+    outputs = {
+        model.value: build_profile(one.decoded.columns(), rng, ordered=order.ordered)
+        for model, one in measured.items()
+    }
+    return Benchmark(
+        created_utc=utc_text(),
+        models={model.value: upstream.name for model, upstream in upstreams.items()},
+        sha256={
+            "reference": reference.sha256,
+            "requests": requests_sha256,
+            **{model.value: hashes.get(model, one.fingerprint) for model, one in measured.items()},
+        },
+        input=build_profile(reference.columns, rng, ordered=order.ordered),
+        outputs=outputs,
+        latency={model.value: one.latency for model, one in measured.items()},
+        errors={model.value: one.errors for model, one in measured.items()},
+        agreement=build_agreement(matched, ordered=order.ordered) if matched else None,
+        capacity_per_s={model.value: one.capacity_per_s for model, one in measured.items()},
+        requests=len(requests),
+        warnings=(
+            *_warn_of_columns(inputs, reference),
+            *_warn_of_answers(measured, order),
+        ),
+    )
+
+
+def _upstreams(models: Models) -> dict[Model, Upstream]:
+    found = {Model.CANDIDATE: models.candidate}
+    return found | {Model.STABLE: models.stable} if models.stable is not None else found
+
+
+def _hash_file(path: Path) -> str:
+    """Give the SHA-256 of a model's file, or of all files of its folder with their names.
+
+    Raises:
+        CertifyError: it cannot be read.
+    """
+    digest = hashlib.sha256()
+    try:
+        if path.is_dir():
+            for file in sorted(inner for inner in path.rglob("*") if inner.is_file()):
+                digest.update(file.relative_to(path).as_posix().encode() + b"\0")
+                digest.update(hashlib.sha256(file.read_bytes()).digest())
+        else:
+            digest.update(path.read_bytes())
+    except OSError as error:
+        raise CertifyError(f"{path}: the model's file cannot be read: {error.strerror}") from error
+    return digest.hexdigest()
+
+
+async def _collect(
+    upstreams: Mapping[Model, Upstream], requests: Sequence[Recorded], progress: Progress
+) -> dict[Model, list[Answer]]:
+    """Send every request once to every model; both models at the same time."""
+    async with AsyncExitStack() as lines:
+        open_lines = await _open(lines, upstreams, requests[0])
+        step = progress.begin("answers to all requests", len(requests) * len(upstreams))
+        given = await asyncio.gather(
+            *(
+                line.drive(requests, ANSWER_CONCURRENCY, len(requests), step)
+                for line in open_lines.values()
+            )
+        )
+    return dict(zip(open_lines, given, strict=True))
+
+
+async def _open(
+    lines: AsyncExitStack, upstreams: Mapping[Model, Upstream], first: Recorded
+) -> dict[Model, Line]:
+    found: dict[Model, Line] = {}
+    for model, upstream in upstreams.items():
+        found[model] = Line(model.value, upstream)
+        lines.push_async_callback(found[model].close)
+        await found[model].check(first)
+    return found
+
+
+async def _time(
+    upstreams: Mapping[Model, Upstream],
+    requests: Sequence[Recorded],
+    load: Load,
+    progress: Progress,
+) -> dict[Model, dict[int, list[Answer]]]:
+    """Time answers at each level; one model at a time, so that neither slows the other down."""
+    timed: dict[Model, dict[int, list[Answer]]] = {}
+    async with AsyncExitStack() as lines:
+        open_lines = await _open(lines, upstreams, requests[0])
+        for model, line in open_lines.items():
+            timed[model] = {}
+            for concurrency in load.concurrencies:
+                title = f"latency of {model.value}, {concurrency} at once"
+                step = progress.begin(title, load.per_level)
+                answers = await line.drive(requests, concurrency, load.per_level, step)
+                timed[model][concurrency] = answers
+    return timed
+
+
+def _measure(
+    decoder: Decoder,
+    model: Model,
+    requests: Sequence[Recorded],
+    answers: Sequence[Answer],
+    timed: Mapping[int, Sequence[Answer]],
+) -> _Measured:
+    """Put together what was measured of one model.
+
+    Raises:
+        CertifyError: none of its answers can be read.
+    """
+    decoded = decode_outputs(decoder, model, requests, answers)
+    if not any(decoded.outputs):
+        reasons = ", ".join(reason for reason, _ in decoded.reasons.most_common(3))
+        raise CertifyError(
+            f"{model.value} model: none of its {len(answers)} answers can be read "
+            f"({reasons or 'no answer was a success'}); see `payload` in the configuration"
+        )
+    everything = [*answers, *(answer for level in timed.values() for answer in level)]
+    failed = Counter(one for answer in everything if (one := answer.failed_class) is not None)
+    fingerprint = hashlib.sha256()
+    for rows in decoded.outputs:
+        fingerprint.update(msgspec.json.encode(rows.values if rows is not None else None))
+    return _Measured(
+        decoded=decoded,
+        errors=ErrorFloor(n=len(everything), failed=dict(failed)),
+        latency=_latency(requests, timed),
+        capacity_per_s={str(level): _rate(given) for level, given in timed.items()},
+        fingerprint=fingerprint.hexdigest(),
+    )
+
+
+def _latency(requests: Sequence[Recorded], timed: Mapping[int, Sequence[Answer]]) -> LatencyProfile:
+    timings = [
+        Timing(
+            latency_s=answer.finished_s - answer.started_s,
+            in_flight=answer.in_flight,
+            request_bytes=len(requests[index % len(requests)].body),
+        )
+        for level in timed.values()
+        for index, answer in enumerate(level)
+        if answer.failure is None
+    ]
+    return build_latency(timings, ordered=True)
+
+
+def _rate(answers: Sequence[Answer]) -> float:
+    """Give completed answers per second of one level."""
+    done = [answer for answer in answers if answer.failed_class is None]
+    took_s = max(answer.finished_s for answer in answers) - answers[0].started_s
+    return round(len(done) / took_s, 1) if took_s > 0 else 0.0
+
+
+def _warn_of_columns(inputs: Mapping[str, object], reference: Reference) -> list[str]:
+    """Compare the columns of requests and reference.
+
+    Raises:
+        CertifyError: they have none in common, so that no drift could be seen.
+    """
+    asked, known = set(inputs), set(reference.columns)
+    if asked and not asked & known:
+        raise CertifyError(
+            "reference sample and requests have no column in common: requests have "
+            f"{_some(asked)}; the reference has {_some(known)}; rename the columns of the reference"
+        )
+    warnings = []
+    if not asked:
+        warnings.append("No input row of the requests can be read, so drift of it cannot be seen.")
+    elif asked - known:
+        warnings.append(f"Columns that the reference has not: {_some(asked - known)}.")
+    if asked and known - asked:
+        warnings.append(f"Columns that no request has: {_some(known - asked)}.")
+    return warnings
+
+
+def _some(names: set[str]) -> str:
+    shown = sorted(names)[:8]
+    more = f" and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
+    return ", ".join(shown) + more
+
+
+def _warn_of_answers(measured: Mapping[Model, _Measured], order: Order) -> list[str]:
+    warnings = []
+    for model, one in measured.items():
+        n_lost = sum(rows is None for rows in one.decoded.outputs)
+        if n_lost:
+            most = one.decoded.reasons.most_common(1)
+            why = most[0][0] if most else "the answers were errors"
+            warnings.append(f"{n_lost} answers of the {model.value} model were not read: {why}.")
+        if model not in order.model_files:
+            warnings.append(f"The hash of the {model.value} model is that of its answers.")
+    n = len(next(iter(measured.values())).decoded.outputs)
+    if n < FEW_REQUESTS:
+        warnings.append(f"Only {n} requests: rare errors and disagreements were not measured.")
+    return warnings

@@ -1,0 +1,92 @@
+"""Reading the files of certification: whole, with their hash, and with every damaged line named."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+MAX_SHOWN: Final = 10
+MAX_FILE_BYTES: Final = 4 * 1024**3
+
+
+class CertifyError(Exception):
+    """Certification cannot go on; the message says what happened and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file that was read: its name for messages, its hash, its text."""
+
+    path: Path
+    sha256: str
+    text: str
+
+    def lines(self) -> Iterator[tuple[int, str]]:
+        """Give the lines that are not blank, each with its number."""
+        for number, line in enumerate(io.StringIO(self.text), start=1):
+            if line.strip():
+                yield number, line
+
+
+def read_source(path: Path, what: str) -> Source:
+    """Read a text file; one whose name ends in `.gz` is unpacked.
+
+    Args:
+        path: the file.
+        what: what it is, for messages, such as `reference sample`.
+
+    Raises:
+        CertifyError: it is missing, unreadable, too large, not UTF-8, or empty.
+    """
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise CertifyError(f"{path}: the {what} cannot be read: {error.strerror}") from error
+    digest = hashlib.sha256(raw).hexdigest()
+    try:
+        if path.suffix == ".gz":
+            with gzip.GzipFile(fileobj=io.BytesIO(raw)) as packed:
+                raw = packed.read(MAX_FILE_BYTES + 1)
+        text = raw.decode("utf-8-sig")
+    except (OSError, EOFError, zlib.error) as error:
+        raise CertifyError(f"{path}: the {what} is not a sound gzip file: {error}") from error
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise CertifyError(f"{path}:{line}: the {what} is not UTF-8 text") from error
+    if len(raw) > MAX_FILE_BYTES:
+        raise CertifyError(f"{path}: the {what} is larger than {MAX_FILE_BYTES} bytes; thin it")
+    if not text.strip():
+        raise CertifyError(f"{path}: the {what} is empty")
+    return Source(path, digest, text)
+
+
+@dataclass(slots=True)
+class Damage:
+    """The damaged lines of one file: the first are kept in words, all are counted."""
+
+    path: Path
+    shown: list[str] = field(default_factory=list)
+    n: int = 0
+
+    def add(self, line: int, what: str) -> None:
+        """Note a damaged line."""
+        self.n += 1
+        if len(self.shown) < MAX_SHOWN:
+            self.shown.append(f"{self.path}:{line}: {what}")
+
+    def check(self) -> None:
+        """Refuse the file if any line was damaged.
+
+        Raises:
+            CertifyError: with the first damaged lines and the number of the others.
+        """
+        if not self.n:
+            return
+        more = f"\n... and {self.n - len(self.shown)} more" if self.n > len(self.shown) else ""
+        raise CertifyError("\n".join(self.shown) + more)
