@@ -98,7 +98,8 @@ _TABLE: Final[tuple[tuple[str, str, Protocol], ...]] = (
     ("/v1/embeddings", rf"{_ANY}/v1/embeddings$", Protocol.OPENAI_EMBEDDINGS),
     ("/v1/responses", rf"{_ANY}/v1/responses$", Protocol.OPENAI_RESPONSES),
     ("/v1/messages", rf"{_ANY}/v1/messages$", Protocol.ANTHROPIC_MESSAGES),
-    ("/predict", r"^/predict$", Protocol.JSON),
+    # Seldon, LitServe, BentoML and hand-made services share this one: the body tells.
+    ("/predict", r"^/predict$", Protocol.AUTO),
 )
 
 ROUTES: Final[tuple[tuple[str, str], ...]] = tuple((label, regex) for label, regex, _ in _TABLE)

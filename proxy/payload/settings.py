@@ -89,6 +89,9 @@ class Payload:
     max_depth: Count = 32
     """Nesting of a JSON body beyond which it is not parsed (`too_deep`). Default 32; model servers
     nest 6 levels at most."""
+    parquet: bool = False
+    """Whether Parquet bodies are read (extra `parquet`). Default off: its library takes 60 MiB and
+    its pages can unpack to far more than they claim."""
     stall_s: Positive = 1.0
     """Silence between two pieces of a token stream that counts as a stall, in seconds. Default 1:
     readers notice it."""

@@ -1,0 +1,80 @@
+"""Features of what is not a table: which strings are text, and columns that describe them.
+
+The reference's vocabularies and main directions come from the benchmark; without them those columns
+are simply not there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from proxy.payload import tensor, text
+from proxy.payload.tensor import Basis
+from proxy.records import Scalar
+
+_MANY_WORDS: Final = 4
+"""Spaces in a string from which on it is free text rather than a category."""
+_MAX_REMEMBERED: Final = 1024
+
+
+class Text(str):
+    """A string that its protocol declares to be free text, whatever its length."""
+
+    __slots__ = ()
+
+
+class Features:
+    """Describes texts and tensors, and remembers which columns hold text.
+
+    The memory keeps the columns of a table the same from body to body: a column that held text once
+    is text for good.
+    """
+
+    def __init__(
+        self,
+        max_category_chars: int,
+        text_columns: Iterable[str] = (),
+        vocabularies: Mapping[str, text.Vocabulary] | None = None,
+        bases: Mapping[str, Basis] | None = None,
+    ) -> None:
+        """Make one; `vocabularies` and `bases` are the benchmark's, by column."""
+        self._max_category_chars = max_category_chars
+        self._text_columns = set(text_columns)
+        self._vocabularies = vocabularies or {}
+        self._bases = bases or {}
+
+    def is_text(self, name: str, values: Iterable[object]) -> bool:
+        """Tell whether column `name` holds free text, judged by its past and by `values`."""
+        if name in self._text_columns:
+            return True
+        found = any(isinstance(value, str) and self._looks_free(value) for value in values)
+        if found and len(self._text_columns) < _MAX_REMEMBERED:
+            self._text_columns.add(name)
+        return found
+
+    def _looks_free(self, value: str) -> bool:
+        return (
+            isinstance(value, Text)
+            or len(value) > self._max_category_chars
+            or value.count(" ") >= _MANY_WORDS
+        )
+
+    def texts(self, name: str, values: Sequence[str | None]) -> dict[str, list[Scalar]]:
+        """Describe a column of texts: one column per measure, missing where the text is."""
+        vocabulary = self._vocabularies.get(name)
+        rows = [{} if value is None else text.describe(value, vocabulary) for value in values]
+        measures = text.MEASURES if vocabulary is None else (*text.MEASURES, "novelty")
+        return {measure: [row.get(measure) for row in rows] for measure in measures}
+
+    def tensors(self, name: str, arrays: Sequence[tensor.Array]) -> dict[str, list[Scalar]]:
+        """Describe a column of tensors: one column per measure."""
+        basis = self._bases.get(name)
+        rows = [tensor.describe(array) for array in arrays]
+        measures = list(tensor.MEASURES)
+        if basis is not None:
+            rows = [
+                row | tensor.project(basis, array) for row, array in zip(rows, arrays, strict=True)
+            ]
+            measures += [*(f"pc{i}" for i in range(len(basis.directions))), "residual"]
+        return {measure: [row.get(measure) for row in rows] for measure in measures}
