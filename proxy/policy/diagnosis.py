@@ -132,7 +132,8 @@ def _seen(finding: Finding) -> str:
         return f"{finding.monitor}: not measured now ({finding.reason.rstrip('.')})."
     stream = f" of {finding.subject}" if finding.subject else ""
     reason = finding.reason.rstrip(".")
-    return f"{finding.monitor}: {reason}; effect{stream} {effect(finding)}."
+    said = effect(finding)
+    return f"{finding.monitor}: {reason}; effect{stream} {said}." if said else f"{reason}."
 
 
 def _blamed(findings: list[Finding]) -> list[str]:

@@ -148,7 +148,8 @@ def _noted(posture: Posture, alarm: Alarm, moment: Moment, index: int | None) ->
 def _action(name: str, step: Step, alarm: Alarm, moment: Moment) -> Action:
     finding = alarm.finding
     seen = f"{alarm.name}: {finding.reason}" if finding and finding.reason else f"{alarm.name}"
-    because = seen if finding is None else f"{seen}; effect {effect(finding)}"
+    said = effect(finding) if finding else ""
+    because = f"{seen}; effect {said}" if said else seen
     tells = step.kind in {StepKind.ALERT, StepKind.ESCALATE}
     is_dry_run = moment.settings.dry_run and not tells
     return Action(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from proxy.alarms import STATED
 from proxy.records import Finding
 
 _UNITS = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min"))
@@ -16,12 +17,18 @@ def span(seconds: float) -> str:
 
 
 def effect(finding: Finding) -> str:
-    """Say an effect with its unit, interval and sample: never an effect without them."""
+    """Say an effect with its unit, interval and sample: never an effect without them.
+
+    Empty for a finding that states a fact instead of measuring an effect.
+    """
+    if finding.monitor in STATED:
+        return ""
     said = f"{finding.effect:.3g} {finding.unit}".strip()
     if finding.interval is not None:
         low, high = finding.interval
         said = f"{said} (between {low:.3g} and {high:.3g})"
-    return f"{said}, from {finding.n_current:,} against {finding.n_reference:,} of reference"
+    against = f" against {finding.n_reference:,} of reference" if finding.n_reference else ""
+    return f"{said}, from {finding.n_current:,}{against}"
 
 
 def listed(words: tuple[str, ...]) -> str:
