@@ -1,0 +1,222 @@
+"""The admin API and the status page, on the watcher's unix socket.
+
+Each route asks the `Desk` for values and gives them as JSON; bodies are checked field by field
+before anything is done. Who may call is the door's business (`gate.py`), what a call means is the
+desk's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Final, Literal, TypeVar
+
+import msgspec
+import numpy as np
+from aiohttp import web
+
+from proxy import clock
+from proxy.records import AlarmName, Model
+from proxy.telemetry.answers import SAFE, json_answer, speak_json
+from proxy.telemetry.desk import Desk, DeskError
+from proxy.telemetry.page import page
+
+MAX_BODY_BYTES: Final = 1024 * 1024
+"""Longest body: ten thousand labels at once."""
+
+SCRAPE_AGE_S: Final = 0.25
+"""A rendered exposition is given again for this long: many scrapers at once cost one render."""
+
+_DEFAULT_N: Final = 100
+_MAX_N: Final = 1_000
+
+By = Annotated[str, msgspec.Meta(min_length=1, max_length=80)]
+Why = Annotated[str, msgspec.Meta(max_length=500)]
+_Body = TypeVar("_Body")
+
+
+class RouteOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Body of `POST /api/v1/routing`."""
+
+    serving: Literal["candidate", "stable", "auto"]
+    by: By = "unknown"
+    why: Why = ""
+
+
+class AckOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Body of `POST /api/v1/ack`."""
+
+    alarm: Annotated[str, msgspec.Meta(max_length=80)]
+    """An alarm's name, or `all`."""
+    by: By = "unknown"
+    why: Why = ""
+
+
+class ReloadOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Body of `POST /api/v1/reload`; it may be left out."""
+
+    by: By = "unknown"
+
+
+class Label(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The true outcome of one past request."""
+
+    id: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+    label: bool | float | str
+
+
+class LabelOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Body of `POST /api/v1/labels`."""
+
+    labels: Annotated[list[Label], msgspec.Meta(min_length=1, max_length=10_000)]
+
+
+class Api:
+    """The routes over one desk."""
+
+    def __init__(self, desk: Desk, now_s: Callable[[], float] = clock.now_s) -> None:
+        """Ask `desk`; `now_s` tells how old a rendered exposition is."""
+        self._desk = desk
+        self._now_s = now_s
+        self._scrapes: dict[bool, tuple[float, bytes, str]] = {}
+        self._page = page()
+
+    def application(self) -> web.Application:
+        """Give the application; serve it once."""
+        app = web.Application(middlewares=[speak_json], client_max_size=MAX_BODY_BYTES)
+        get, post = app.router.add_get, app.router.add_post
+        get("/", self._home)
+        get("/metrics", self._metrics)
+        get("/api/v1/status", self._status)
+        get("/api/v1/alarms", self._alarms)
+        get("/api/v1/drift", self._drift)
+        get("/api/v1/agreement", self._agreement)
+        get("/api/v1/latency", self._latency)
+        get("/api/v1/routing", self._routing)
+        get("/api/v1/journal", self._journal)
+        get("/api/v1/samples", self._samples)
+        get("/api/v1/config", self._config)
+        get("/api/v1/verdict", self._verdict)
+        post("/api/v1/routing", self._route)
+        post("/api/v1/ack", self._ack)
+        post("/api/v1/reload", self._reload)
+        post("/api/v1/labels", self._labels)
+        return app
+
+    async def _home(self, _: web.Request) -> web.Response:
+        fields = SAFE | {"Content-Security-Policy": self._page.policy}
+        return web.Response(body=self._page.body, content_type="text/html", charset="utf-8",
+                            headers=fields)  # fmt: skip
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        accept = request.headers.get("Accept", "")
+        kind = "openmetrics" in accept
+        now_s = self._now_s()
+        made_s, body, content_type = self._scrapes.get(kind, (-1.0, b"", ""))
+        if not body or not 0 <= now_s - made_s < SCRAPE_AGE_S:
+            body, content_type = self._desk.metrics(accept)
+            self._scrapes[kind] = (now_s, body, content_type)
+        return web.Response(body=body, headers=SAFE | {"Content-Type": content_type})
+
+    async def _status(self, _: web.Request) -> web.Response:
+        return _answer(self._desk.status())
+
+    async def _alarms(self, _: web.Request) -> web.Response:
+        return _answer({"alarms": self._desk.alarms()})
+
+    async def _drift(self, _: web.Request) -> web.Response:
+        detail = self._desk.detail
+        sides = {
+            "input": detail(AlarmName.INPUT_DRIFT),
+            "output": detail(AlarmName.OUTPUT_DRIFT),
+        }
+        return _answer(sides)
+
+    async def _agreement(self, _: web.Request) -> web.Response:
+        return _answer(self._desk.detail(AlarmName.DISAGREEMENT))
+
+    async def _latency(self, _: web.Request) -> web.Response:
+        return _answer(self._desk.detail(AlarmName.LATENCY))
+
+    async def _routing(self, _: web.Request) -> web.Response:
+        return _answer(self._desk.routing())
+
+    async def _journal(self, request: web.Request) -> web.Response:
+        return _answer({"entries": self._desk.journal(_number(request))})
+
+    async def _samples(self, request: web.Request) -> web.Response:
+        return _answer({"samples": self._desk.samples(_number(request))})
+
+    async def _config(self, _: web.Request) -> web.Response:
+        return _answer(self._desk.config())
+
+    async def _verdict(self, _: web.Request) -> web.Response:
+        go, reasons = self._desk.verdict()
+        return _answer({"go": go, "reasons": reasons}, 200 if go else 503)
+
+    async def _route(self, request: web.Request) -> web.Response:
+        order = await _order(request, RouteOrder, '{"serving": "candidate"|"stable"|"auto"}')
+        model = None if order.serving == "auto" else Model(order.serving)
+        return _answer(await self._desk.route(model, order.by, order.why))
+
+    async def _ack(self, request: web.Request) -> web.Response:
+        order = await _order(request, AckOrder, '{"alarm": NAME|"all", "by": YOU, "why": TEXT}')
+        known = [name.value for name in AlarmName]
+        if order.alarm != "all" and order.alarm not in known:
+            raise DeskError(
+                400,
+                "unknown_alarm",
+                f"There is no alarm {order.alarm!r}.",
+                f"Alarms: {', '.join(known)}, or all.",
+            )
+        name = None if order.alarm == "all" else AlarmName(order.alarm)
+        done = await self._desk.acknowledge(name, order.by, order.why)
+        return _answer({"acknowledged": done})
+
+    async def _reload(self, request: web.Request) -> web.Response:
+        order = await _order(request, ReloadOrder, '{"by": YOU}', may_be_empty=True)
+        return _answer(await self._desk.reload(order.by))
+
+    async def _labels(self, request: web.Request) -> web.Response:
+        order = await _order(request, LabelOrder, '{"labels": [{"id": ID, "label": VALUE}]}')
+        n = await self._desk.label([(label.id, label.label) for label in order.labels])
+        return _answer({"accepted": n, "received": len(order.labels)})
+
+
+async def _order(
+    request: web.Request, kind: type[_Body], shape: str, *, may_be_empty: bool = False
+) -> _Body:
+    """Read and check a body.
+
+    Raises:
+        DeskError: it is not JSON, or not of this shape.
+    """
+    raw = await request.read()
+    try:
+        return msgspec.json.decode(b"{}" if may_be_empty and not raw else raw, type=kind)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        raise DeskError(
+            400, "bad_body", f"The body does not fit: {str(error)[:300]}.", shape
+        ) from error
+
+
+def _number(request: web.Request) -> int:
+    """Read `?n=`, 1 to 1,000, 100 when it is left out.
+
+    Raises:
+        DeskError: it is not such a number.
+    """
+    text = request.query.get("n", str(_DEFAULT_N))
+    if text.isascii() and text.isdigit() and len(text) < 6 and 1 <= int(text) <= _MAX_N:  # noqa: PLR2004  # digits
+        return int(text)
+    raise DeskError(400, "bad_query", f"n is a number from 1 to {_MAX_N}.", "?n=100")
+
+
+def _answer(value: object, status: int = 200) -> web.Response:
+    return json_answer(value, status, enc_hook=_plain)
+
+
+def _plain(value: object) -> object:
+    """Turn numpy's values into Python's; anything else that is unknown into text."""
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    return str(value)
