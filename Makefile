@@ -84,19 +84,26 @@ clean: ## remove everything that make made
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 setup: $(STAMP) ## make .venv and install what the lock names
+	@:
+
+# The lock is tested on 3.11, so that one goes first. Debian ships Python without venv.
+define find_python
+found=; \
+for python in $(PYTHON) python3.11 python3.12 python3.13 python3.14 python3 python; do \
+  if "$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' \
+    >/dev/null 2>&1; then found=$$python; break; fi; \
+done
+endef
 
 $(STAMP): requirements-dev.lock
-	@set -e; found=; \
-	for python in $(PYTHON) python3.11 python3.12 python3.13 python3.14 python3 python; do \
-	  if "$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' \
-	    >/dev/null 2>&1; then found=$$python; break; fi; \
-	done; \
+	@$(find_python); \
 	if [ -z "$$found" ]; then \
-	  echo "make: no Python 3.11 or newer with venv was found; on Debian: apt-get install python3-venv" >&2; \
-	  exit 1; \
+	  echo "no Python 3.11 or newer with venv was found"; $(call debian,python3-venv); $(find_python); \
 	fi; \
+	if [ -z "$$found" ]; then echo "make: this machine needs Python 3.11 or newer" >&2; exit 1; fi; \
 	if [ "$$found" != "$(PYTHON)" ]; then \
-	  echo "making $(VENV) with $$("$$found" --version)"; rm -rf $(VENV); "$$found" -m venv $(VENV); \
+	  echo "making $(VENV) with $$("$$found" --version)"; \
+	  rm -rf $(VENV) && "$$found" -m venv $(VENV) || exit 1; \
 	fi
 	@echo "installing requirements-dev.lock into $(VENV)"
 	@$(PIP) --require-hashes -r requirements-dev.lock
