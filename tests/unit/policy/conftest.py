@@ -1,0 +1,108 @@
+"""Findings, alarms and facts as the tests of the policy need them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+import pytest
+
+from proxy.policy import Facts
+from proxy.records import Alarm, AlarmName, AlarmState, Blame, Finding, Verdict
+
+
+class MakeFinding(Protocol):
+    """Make a finding; any field may be set."""
+
+    def __call__(self, name: AlarmName, **changes: object) -> Finding:
+        """Make it."""
+        ...
+
+
+class MakeAlarm(Protocol):
+    """Make an alarm that fires since `since_s`; fields of its finding may be set."""
+
+    def __call__(self, name: AlarmName, since_s: float = 0.0, **changes: object) -> Alarm:
+        """Make it."""
+        ...
+
+
+def _finding(name: AlarmName, **changes: object) -> Finding:
+    base = Finding(
+        monitor=name,
+        subject="temp",
+        at_s=0.0,
+        effect=0.31,
+        interval=(0.27, 0.35),
+        unit="share",
+        evidence=20.0,
+        threshold=17.0,
+        confirmation=9.0,
+        recovery=0.0,
+        n_reference=5000,
+        n_current=420,
+        verdict=Verdict.BREACH,
+        shared=Verdict.OK,
+        since_s=-60.0,
+        blamed=(
+            Blame(
+                subject="temp",
+                effect=0.31,
+                interval=(0.27, 0.35),
+                unit="share",
+                evidence=19.0,
+                n_current=420,
+                summary="temp moved by 0.31",
+            ),
+        ),
+        reason="temp left its reference",
+    )
+    return msgspec.structs.replace(base, **changes)
+
+
+def _alarm(name: AlarmName, since_s: float = 0.0, **changes: object) -> Alarm:
+    shared = Verdict.BREACH if name is AlarmName.INPUT_DRIFT else Verdict.OK
+    return Alarm(
+        name=name,
+        state=AlarmState.FIRING,
+        since_s=since_s,
+        began_s=since_s,
+        episode=1,
+        finding=_finding(name, **{"shared": shared, **changes}),
+    )
+
+
+def _facts(*alarms: Alarm, **changes: object) -> Facts:
+    quiet = Alarm(
+        name=AlarmName.INPUT_DRIFT,
+        finding=_finding(AlarmName.INPUT_DRIFT, verdict=Verdict.OK, evidence=1.0, since_s=None),
+    )
+    known = {AlarmName.INPUT_DRIFT: quiet, **{alarm.name: alarm for alarm in alarms}}
+    values = {
+        "alarms": known,
+        "stable_ready": True,
+        "candidate_ready": True,
+        "has_stable": True,
+        "n_pairs": 1000,
+        **changes,
+    }
+    return Facts(**values)
+
+
+@pytest.fixture(scope="session")
+def make_finding() -> MakeFinding:
+    """Give the maker of findings."""
+    return _finding
+
+
+@pytest.fixture(scope="session")
+def make_alarm() -> MakeAlarm:
+    """Give the maker of firing alarms."""
+    return _alarm
+
+
+@pytest.fixture(scope="session")
+def make_facts() -> Callable[..., Facts]:
+    """Give the maker of facts: quiet inputs, everything ready, and the alarms it is given."""
+    return _facts

@@ -1,0 +1,152 @@
+"""Every reason for and against leading the traffic to the stable model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+import pytest
+
+from proxy.policy import Cause, Facts, PolicySettings
+from proxy.policy.gate import Moment, Standing, lock, may_downgrade
+from proxy.records import Alarm, AlarmName, AlarmState, Model, Posture, Verdict
+
+MakeAlarm = Callable[..., Alarm]
+MakeFacts = Callable[..., Facts]
+DUE_S = 600.0
+
+
+def look(
+    alarm: Alarm,
+    facts: Facts,
+    *,
+    posture: Posture | None = None,
+    cause: Cause = Cause.MODEL,
+    now_s: float = DUE_S,
+) -> tuple[Standing, str]:
+    """Ask the gate, ten minutes after the detection unless said otherwise."""
+    moment = Moment(facts=facts, settings=PolicySettings(), now_s=now_s)
+    rung = may_downgrade(alarm, cause, posture or Posture(), moment)
+    return rung.standing, rung.why
+
+
+def test_a_held_alarm_of_the_candidate_alone_may_switch(
+    make_facts: MakeFacts, make_alarm: MakeAlarm
+) -> None:
+    """Ten minutes, a ready and measured stable model, and nobody else to blame: go."""
+    alarm = make_alarm(AlarmName.DISAGREEMENT)
+    assert look(alarm, make_facts(alarm)) == (Standing.GO, "")
+
+
+def test_it_waits_until_the_hold_is_over(make_facts: MakeFacts, make_alarm: MakeAlarm) -> None:
+    """A second too early is too early, and it is said how long it takes."""
+    alarm = make_alarm(AlarmName.DISAGREEMENT)
+    standing, why = look(alarm, make_facts(alarm), now_s=DUE_S - 1)
+    assert standing is Standing.WAIT
+    assert why == "a downgrade is due in 1 s if it lasts"
+
+
+def test_the_hold_counts_from_the_detection(make_facts: MakeFacts, make_alarm: MakeAlarm) -> None:
+    """The time the alarm was pending counts too."""
+    alarm = msgspec.structs.replace(make_alarm(AlarmName.DISAGREEMENT, 590.0), began_s=0.0)
+    assert look(alarm, make_facts(alarm))[0] is Standing.GO
+
+
+def test_a_hard_failure_does_not_wait(make_facts: MakeFacts, make_alarm: MakeAlarm) -> None:
+    """Neither the hold nor the count of pairs keeps clients waiting on a failing candidate."""
+    alarm = msgspec.structs.replace(make_alarm(AlarmName.ERRORS), is_hard=True)
+    assert look(alarm, make_facts(alarm, n_pairs=0), now_s=1.0)[0] is Standing.GO
+
+
+@pytest.mark.parametrize("cause", sorted(set(Cause) - {Cause.MODEL}))
+def test_a_shared_or_unknown_cause_never_switches(
+    make_facts: MakeFacts, make_alarm: MakeAlarm, cause: Cause
+) -> None:
+    """Only the candidate's own trouble is helped by the stable model."""
+    alarm = make_alarm(AlarmName.DISAGREEMENT)
+    standing, why = look(alarm, make_facts(alarm), cause=cause)
+    assert standing is Standing.REFUSED
+    assert why.startswith("no downgrade: ")
+    assert len(why) > len("no downgrade: ")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"has_stable": False}, "no stable model is configured"),
+        ({"stable_ready": False}, "no way back"),
+        ({"stable_ready": None}, "no way back"),
+        ({"n_pairs": 199}, "199 pairs in half an hour are fewer than 200"),
+    ],
+)
+def test_a_stable_model_that_is_not_there_or_not_known_is_no_way_back(
+    make_facts: MakeFacts, make_alarm: MakeAlarm, changes: dict[str, object], words: str
+) -> None:
+    """Each of the demands on the stable model is needed, and named when it fails."""
+    alarm = make_alarm(AlarmName.DISAGREEMENT)
+    standing, why = look(alarm, make_facts(alarm, **changes))
+    assert standing is Standing.REFUSED
+    assert words in why
+
+
+def test_an_override_keeps_the_routing(make_facts: MakeFacts, make_alarm: MakeAlarm) -> None:
+    """A person who chose the candidate is not overruled, even by a hard failure."""
+    alarm = msgspec.structs.replace(make_alarm(AlarmName.ERRORS), is_hard=True)
+    posture = Posture(override=Model.CANDIDATE)
+    standing, why = look(alarm, make_facts(alarm), posture=posture)
+    assert standing is Standing.REFUSED
+    assert "a person chose" in why
+
+
+def test_traffic_that_is_on_stable_already_needs_no_switch(
+    make_facts: MakeFacts, make_alarm: MakeAlarm
+) -> None:
+    """The second alarm of an incident finds its remedy taken."""
+    alarm = make_alarm(AlarmName.DISAGREEMENT)
+    posture = Posture(serving=Model.STABLE)
+    assert look(alarm, make_facts(alarm), posture=posture)[0] is Standing.DONE
+
+
+def test_rising_inputs_make_it_wait(make_facts: MakeFacts, make_alarm: MakeAlarm) -> None:
+    """Half of the evidence for drift is a reason to look a little longer, not to call a person."""
+    alarm = make_alarm(AlarmName.DISAGREEMENT)
+    inputs = make_alarm(AlarmName.INPUT_DRIFT, evidence=9.0, verdict=Verdict.OK)
+    quiet = msgspec.structs.replace(inputs, state=AlarmState.INACTIVE)
+    standing, why = look(alarm, make_facts(alarm, quiet))
+    assert standing is Standing.WAIT
+    assert "incoming data" in why
+
+
+@pytest.mark.parametrize(
+    ("switches_s", "now_s", "words"),
+    [
+        ((), 0.0, ""),
+        ((0.0,), 86_399.0, "1 automatic switch(es) in the last 24 hours, and 1 are allowed"),
+        ((0.0,), 86_400.0, ""),
+    ],
+)
+def test_one_switch_a_day(switches_s: tuple[float, ...], now_s: float, words: str) -> None:
+    """A second automatic switch must wait until the first is a day old."""
+    assert lock(switches_s, PolicySettings(), now_s) == words
+
+
+def test_switches_keep_their_distance() -> None:
+    """More switches a day may be allowed, but not within the cool-down."""
+    settings = PolicySettings(max_switches_per_day=3)
+    assert lock((0.0,), settings, 3599.0).startswith("cooling down for 1 s")
+    assert lock((0.0,), settings, 3600.0) == ""
+
+
+def test_zero_switches_a_day_forbids_them() -> None:
+    """An operator may allow no switch at all."""
+    assert "0 are allowed" in lock((), PolicySettings(max_switches_per_day=0), 0.0)
+
+
+def test_a_dry_run_switches_once_for_an_incident(
+    make_facts: MakeFacts, make_alarm: MakeAlarm
+) -> None:
+    """After a switch that was only told, the other alarms of the time have nothing to add."""
+    alarm = make_alarm(AlarmName.OUTPUT_DRIFT)
+    moment = Moment(facts=make_facts(alarm), settings=PolicySettings(dry_run=True), now_s=DUE_S)
+    posture = Posture(switches_s=(500.0,))
+    assert may_downgrade(alarm, Cause.MODEL, posture, moment).standing is Standing.DONE
