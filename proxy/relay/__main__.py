@@ -1,0 +1,9 @@
+"""`python -m proxy.relay`: started by the supervisor, or by hand for trials."""
+
+from __future__ import annotations
+
+import sys
+
+from proxy.relay.process import main
+
+sys.exit(main())

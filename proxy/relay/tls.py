@@ -1,0 +1,119 @@
+"""TLS contexts: 1.2 or newer, verified, and made anew when their files change.
+
+Certificates are rotated by writing new files. New handshakes use them within `reload_s`; files that
+cannot be read, as in the middle of a rotation, leave the old certificate in force.
+"""
+
+from __future__ import annotations
+
+import logging
+import ssl
+from pathlib import Path
+
+from proxy.clock import now_s
+from proxy.relay.settings import ClientTls, ServerTls, Upstream
+
+log = logging.getLogger(__name__)
+
+
+class _Files:
+    """Tells whether any of some files has changed since it was last asked, at most so often."""
+
+    def __init__(self, paths: list[str | None], every_s: float) -> None:
+        self._paths = [Path(path) for path in paths if path is not None]
+        self._every_s = every_s
+        self._next_s = now_s() + every_s
+        self._seen = self._look()
+
+    def _look(self) -> list[tuple[int, int] | None]:
+        seen: list[tuple[int, int] | None] = []
+        for path in self._paths:
+            try:
+                status = path.stat()
+            except OSError:
+                seen.append(None)
+            else:
+                seen.append((status.st_mtime_ns, status.st_ino))
+        return seen
+
+    def changed(self) -> bool:
+        at_s = now_s()
+        if at_s < self._next_s:
+            return False
+        self._next_s = at_s + self._every_s
+        seen = self._look()
+        if seen == self._seen or None in seen:
+            return False
+        self._seen = seen
+        return True
+
+
+class ListenerTls:
+    """The context of the data port."""
+
+    def __init__(self, settings: ServerTls) -> None:
+        """Read the files.
+
+        Raises:
+            OSError: a file cannot be read, or is not what it should be.
+        """
+        self._settings = settings
+        self._files = _Files(
+            [settings.certificate, settings.key, settings.client_ca], settings.reload_s
+        )
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.minimum_version = ssl.TLSVersion.TLSv1_2
+        self.context.set_alpn_protocols(["http/1.1"])
+        self._load()
+
+    def _load(self) -> None:
+        self.context.load_cert_chain(self._settings.certificate, self._settings.key)
+        if self._settings.client_ca is not None:
+            # An authority that was taken out of the file stays trusted until a restart.
+            self.context.load_verify_locations(self._settings.client_ca)
+            self.context.verify_mode = ssl.CERT_REQUIRED
+
+    def refresh(self, _at_s: float) -> None:
+        """Use the files' new content, if it is new and good."""
+        if self._files.changed():
+            try:
+                self._load()
+            except OSError as error:
+                log.warning("TLS of the data port: the old certificate stays: %s", error)
+
+
+class UpstreamTls:
+    """The context for connections to one upstream."""
+
+    def __init__(self, upstream: Upstream) -> None:
+        """Read the files.
+
+        Raises:
+            OSError: a file cannot be read, or is not what it should be.
+        """
+        self._settings = upstream.tls or ClientTls()
+        self.server_name = self._settings.server_name or upstream.address[0]
+        settings = self._settings
+        self._files = _Files([settings.ca, settings.certificate, settings.key], settings.reload_s)
+        self._context = self._make()
+
+    def context(self) -> ssl.SSLContext:
+        """Give the context for the next connection."""
+        if self._files.changed():
+            try:
+                self._context = self._make()
+            except OSError as error:
+                log.warning("TLS to %s: the old files stay in force: %s", self.server_name, error)
+        return self._context
+
+    def _make(self) -> ssl.SSLContext:
+        settings = self._settings
+        context = ssl.create_default_context(cafile=settings.ca)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.set_alpn_protocols(["http/1.1"])
+        if settings.certificate is not None:
+            context.load_cert_chain(settings.certificate, settings.key)
+        if not settings.verify:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        return context
