@@ -29,9 +29,11 @@ from proxy.records import Model, Scalar
 Floats: TypeAlias = NDArray[np.float64]
 Arrays: TypeAlias = dict[str, NDArray[np.generic]]
 
-MINUTES: Final = 1.0
-HOURS: Final = 1 / 60
-"""What the "hot fix" of the demonstration feeds a model that was trained on minutes."""
+TRAINED_ORDER: Final = NUMBERS
+"""The order in which both models were trained on the numeric columns."""
+SORTED_ORDER: Final = tuple(sorted(NUMBERS))
+"""The order of the "hot fix" of the demonstration: temperature goes where the model expects the
+departure delay, and so on. A classic: some encoders sort their columns by name."""
 
 _TREES: Final = {
     "n_estimators": 100,
@@ -42,14 +44,13 @@ _TREES: Final = {
     "min_samples_leaf": 100,
     "random_state": 0,
 }
-_DELAY: Final = NUMBERS.index("departure_delay")
 
 
 class Classifier(Protocol):
     """A trained model as the server needs it."""
 
-    delay_unit: float
-    """What departure delays are multiplied with before they are encoded."""
+    order: tuple[str, ...]
+    """The order in which the numeric columns are encoded."""
 
     def predict(self, rows: Sequence[Mapping[str, Scalar]]) -> Floats:
         """Give the probabilities [n, 2] of in time and late."""
@@ -64,20 +65,16 @@ class Encoder:
     codes: dict[str, dict[str, int]]
     """By categorical column: each value of the training data with its code."""
 
-    def numbers(self, rows: Sequence[Mapping[str, Scalar]], delay_unit: float) -> Floats:
+    def numbers(self, rows: Sequence[Mapping[str, Scalar]], order: Sequence[str]) -> Floats:
         """Give the numeric columns [n, 9]; whatever is no number becomes the training mean."""
         cells = [
-            [
-                value if isinstance(value := row.get(name), int | float) else np.nan
-                for name in NUMBERS
-            ]
+            [value if isinstance(value := row.get(name), int | float) else np.nan for name in order]
             for row in rows
         ]
         matrix = np.array(cells, dtype=np.float64).reshape(len(rows), len(NUMBERS))
         missing = np.isnan(matrix)
         if missing.any():
             matrix = np.where(missing, self.fill, matrix)
-        matrix[:, _DELAY] *= delay_unit
         return matrix
 
     def words(self, rows: Sequence[Mapping[str, Scalar]]) -> NDArray[np.int64]:
@@ -116,7 +113,7 @@ class LogisticModel:
 
     def __init__(self, arrays: Arrays) -> None:
         """Take the arrays that training stored."""
-        self.delay_unit = MINUTES
+        self.order: tuple[str, ...] = TRAINED_ORDER
         self._encoder = Encoder.of(arrays)
         self._weights = arrays["weights"].astype(np.float64)
         self._bias = float(arrays["bias"].astype(np.float64)[0])
@@ -124,7 +121,7 @@ class LogisticModel:
     def predict(self, rows: Sequence[Mapping[str, Scalar]]) -> Floats:
         """Give the probabilities [n, 2] of in time and late."""
         encoder = self._encoder
-        matrix = np.hstack([encoder.numbers(rows, self.delay_unit), encoder.one_hot(rows)])
+        matrix = np.hstack([encoder.numbers(rows, self.order), encoder.one_hot(rows)])
         return _probabilities(matrix @ self._weights + self._bias)
 
 
@@ -133,7 +130,7 @@ class BoostedModel:
 
     def __init__(self, arrays: Arrays) -> None:
         """Take the arrays that training stored."""
-        self.delay_unit = MINUTES
+        self.order: tuple[str, ...] = TRAINED_ORDER
         self._encoder = Encoder.of(arrays)
         self._base = float(arrays["base"].astype(np.float64)[0])
         self._depth = int(arrays["depth"].astype(np.int64)[0])
@@ -147,7 +144,7 @@ class BoostedModel:
     def predict(self, rows: Sequence[Mapping[str, Scalar]]) -> Floats:
         """Give the probabilities [n, 2] of in time and late."""
         encoder = self._encoder
-        numbers = encoder.numbers(rows, self.delay_unit)
+        numbers = encoder.numbers(rows, self.order)
         # Trees were grown on 32-bit numbers: comparing wider ones would differ at the thresholds.
         matrix = np.hstack([numbers, encoder.words(rows)]).astype(np.float32)
         flat, width = matrix.ravel(), matrix.shape[1]
@@ -216,7 +213,7 @@ def train(flights: Flights, folder: Path) -> TrainedFiles:
     rows = period.rows(0, len(period))
     encoder = _fit_encoder(period)
     late = period.late.astype(np.int64)
-    numbers = encoder.numbers(rows, MINUTES)
+    numbers = encoder.numbers(rows, TRAINED_ORDER)
     stable = _train_logistic(np.hstack([numbers, encoder.one_hot(rows)]), late)
     candidate = _train_trees(np.hstack([numbers, encoder.words(rows)]), late)
     _store(files.stable, encoder.arrays() | stable)

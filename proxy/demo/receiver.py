@@ -9,7 +9,6 @@ import msgspec
 from aiohttp import web
 
 from proxy.actuators.notice import Notice
-from proxy.clock import now_s
 
 PATH: Final = "/alerts"
 MAX_KEPT: Final = 500
@@ -21,8 +20,7 @@ class Receiver:
 
     def __init__(self) -> None:
         """Keep nothing yet."""
-        self.notices: deque[tuple[float, Notice]] = deque(maxlen=MAX_KEPT)
-        """When each notice came, with the notice; a notice sent twice is kept once."""
+        self._kept: deque[tuple[int, Notice]] = deque(maxlen=MAX_KEPT)
         self.n_received = 0
         self.n_unreadable = 0
         self._runner: web.AppRunner | None = None
@@ -32,6 +30,10 @@ class Receiver:
     def url(self) -> str:
         """The address that alerts are sent to."""
         return f"http://127.0.0.1:{self._port}{PATH}"
+
+    def since(self, n_received: int) -> tuple[Notice, ...]:
+        """Give the notices that came after the first `n_received`, each once."""
+        return tuple(notice for number, notice in self._kept if number > n_received)
 
     async def start(self) -> None:
         """Listen."""
@@ -55,6 +57,6 @@ class Receiver:
             self.n_unreadable += 1
             return web.json_response({"error": str(error)}, status=400)
         self.n_received += 1
-        if all(notice.id != kept.id for _, kept in self.notices):
-            self.notices.append((now_s(), notice))
+        if all(notice.id != kept.id for _, kept in self._kept):
+            self._kept.append((self.n_received, notice))
         return web.Response(status=204)

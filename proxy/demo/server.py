@@ -3,8 +3,8 @@
 `python -m proxy.demo.server --model FILE --name NAME` prints the port that it listens on and serves
 until it is told to end. It speaks what a KServe model server speaks for this model (predict, infer,
 readiness, metadata), and one thing of its own: `POST /demo/hot-fix {"applied": true}` puts the bug
-of the demonstration in force, a fix that hands departure delays to the encoder in hours although
-the model was trained on minutes.
+of the demonstration in force, a fix that encodes the columns in alphabetical order although the
+model was trained on another.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import uvloop
 from aiohttp import web
 
 from proxy.demo.flights import COLUMNS, NUMBERS, DemoError
-from proxy.demo.models import HOURS, MINUTES, Classifier, Floats, read
+from proxy.demo.models import SORTED_ORDER, TRAINED_ORDER, Classifier, Floats, read
 from proxy.records import Scalar
 
 HOT_FIX_PATH: Final = "/demo/hot-fix"
@@ -170,7 +170,7 @@ async def _hot_fix(request: web.Request) -> web.Response:
         applied = _SWITCH.decode(await request.read()).applied
     except msgspec.MsgspecError as error:
         return _answer({"error": f'give {{"applied": true}} or false: {error}'}, status=400)
-    request.app[_MODEL].delay_unit = HOURS if applied else MINUTES
+    request.app[_MODEL].order = SORTED_ORDER if applied else TRAINED_ORDER
     return _answer({"applied": applied})
 
 

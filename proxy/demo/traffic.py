@@ -79,7 +79,7 @@ class Traffic:
         self, url: str, flights: Flights, rng: np.random.Generator, rate_per_s: float = RATE_PER_S
     ) -> None:
         """Send to `url`, the full address of the prediction, `rate_per_s` requests a second."""
-        self._url = url
+        self.url = url
         self._flights = flights
         self._rng = rng
         self._rate_per_s = rate_per_s
@@ -114,6 +114,11 @@ class Traffic:
     def stop(self) -> None:
         """Send no more."""
         self._stopping.set()
+
+    async def close(self) -> None:
+        """Send no more, and wait for the answers that are still due."""
+        self.stop()
+        await asyncio.wait_for(self._ended.wait(), 2 * TIMEOUT_S)
 
     @property
     def n_sent(self) -> int:
@@ -157,7 +162,7 @@ class Traffic:
     async def _ask(self, session: aiohttp.ClientSession, body: bytes, due_s: float) -> None:
         headers = {"Content-Type": "application/json"}
         try:
-            async with session.post(self._url, data=body, headers=headers) as response:
+            async with session.post(self.url, data=body, headers=headers) as response:
                 answer = await response.read()
             if response.status != 200:  # noqa: PLR2004 - what HTTP calls done
                 self._failed(f"status {response.status}", answer[:200].decode(errors="replace"))

@@ -1,0 +1,89 @@
+"""What `stablehand demo` does: set the stage, play, sum up."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+from rich.console import Console
+from rich.progress import Progress
+
+from proxy.certify.command import Bars
+from proxy.demo.director import play
+from proxy.demo.flights import REPLAY, DemoError
+from proxy.demo.processes import memory_of
+from proxy.demo.script import ACTS
+from proxy.demo.stage import Choices, Company, set_up
+from proxy.demo.traffic import RATE_PER_S
+from proxy.demo.view import LiveView, PlainView, show_summary
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """The options of the command."""
+
+    folder: Path = Path(".demo")
+    """Where data, models, benchmark, state and logs are kept."""
+    start: str = REPLAY[0]
+    """First day of the replay, in August 2013."""
+    rate_per_s: float = RATE_PER_S
+    is_plain: bool = False
+    """Lines instead of a live view."""
+    keep: bool = False
+    """Leave everything running until Ctrl-C."""
+    fresh: bool = False
+    """Certify again."""
+
+
+def run(options: Options, console: Console) -> int:
+    """Run the demonstration; give its exit code: 0 only if every act went as it should."""
+    try:
+        return asyncio.run(_run(options, console))
+    except (DemoError, aiohttp.ClientError, OSError) as error:
+        console.print(f"demo: {error}", style="red", markup=False)
+        return 1
+    except KeyboardInterrupt:
+        console.print("demo: interrupted; everything is stopped")
+        return 1
+
+
+async def _run(options: Options, console: Console) -> int:
+    is_plain = options.is_plain or not console.is_terminal
+    view = PlainView(console) if is_plain else LiveView(console)
+    choices = Choices(
+        folder=options.folder,
+        start=options.start,
+        rate_per_s=options.rate_per_s,
+        fresh=options.fresh,
+    )
+    bars = Progress(console=console, transient=True, disable=is_plain)
+    bars.start()
+    try:
+        async with set_up(choices, view.say, Bars(bars)) as company:
+            bars.stop()
+            view.say(_addresses(company))
+            with view.drawing():
+                reports = await play(ACTS, company, view)
+            memory = memory_of(company.sidecar.pid or 0)
+            is_good = show_summary(console, reports, company.traffic.tally(), memory)
+            if options.keep:
+                console.print(f"Everything goes on running; Ctrl-C ends it.\n{_addresses(company)}")
+                await asyncio.Event().wait()
+    finally:
+        bars.stop()
+    return 0 if is_good else 1
+
+
+def _addresses(company: Company) -> str:
+    return "\n".join(
+        (
+            f"  status page and API   {company.admin_url}/",
+            f"  predictions           {company.traffic.url}",
+            f"  candidate's server    {company.candidate.url}",
+            f"  stable's server       {company.stable.url}",
+            f"  alerts arrive at      {company.receiver.url}",
+            f"  configuration, logs   {company.folder}",
+        )
+    )
