@@ -26,8 +26,9 @@ class Door:
     allow_http: bool = False
     """Allow plain http. Default: false, since alerts tell how a model fails."""
     allow_private: bool = False
-    """Allow loopback, private and link-local addresses. Default: false, so that a changed DNS
-    record cannot point the sidecar at a metadata service. Needed for receivers in the cluster."""
+    """Allow loopback and private addresses, as receivers in the cluster have. Default: false, so
+    that a changed DNS record cannot point the sidecar at an inner service. Link-local addresses,
+    where cloud metadata lives, are refused in any case."""
     timeout_s: Seconds = 5.0
     """Time for one whole delivery, in seconds. Default: 5."""
 
