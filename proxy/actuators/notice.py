@@ -158,10 +158,15 @@ def _severity(kind: Kind, action: Action, incident: Incident | None) -> Severity
         return "info"
     if kind == "escalation":
         return "critical"
-    alarms = incident.alarms if incident else action.alarms
-    if any(alarm in _CRITICAL for alarm in alarms):
+    severities = {severity_of(it) for it in (incident.alarms if incident else action.alarms)}
+    if "critical" in severities:
         return "critical"
-    return "warning" if alarms else "info"
+    return "warning" if severities else "info"
+
+
+def severity_of(alarm: AlarmName) -> Severity:
+    """Give the severity of one alarm: critical when clients may be getting wrong answers."""
+    return "critical" if alarm in _CRITICAL else "warning"
 
 
 def _links(alarm: str, scene: Scene) -> dict[str, str]:

@@ -61,8 +61,7 @@ class Notifier:
 
         A notice whose id was offered before is ignored, also after a restart.
         """
-        names = receivers or tuple(it.name for it in self._receivers.values() if _wants(it, notice))
-        known = tuple(name for name in names if name in self._receivers)
+        known = self._audience(notice, receivers)
         for entry in self._outbox.put(notice, known, clock.utc().timestamp()):
             for name in entry.receivers:
                 self._count(name, "overflow")
@@ -84,6 +83,16 @@ class Notifier:
     def waiting(self) -> dict[str, int]:
         """Give how many notices wait, by receiver."""
         return {name: len(self._outbox.waiting(name)) for name in self._receivers}
+
+    def _audience(self, notice: Notice, receivers: tuple[str, ...]) -> tuple[str, ...]:
+        """Give who is told. The end of an incident is told to those who heard of it."""
+        asked = receivers
+        if notice.kind == "resolved" and not asked:
+            asked = self._outbox.told(notice.incident)
+        known = tuple(name for name in asked if name in self._receivers)
+        if known:
+            return known
+        return tuple(it.name for it in self._receivers.values() if _wants(it, notice))
 
     async def _serve(self, receiver: Receiver) -> None:
         """Deliver to one receiver, for ever."""
@@ -153,14 +162,9 @@ class Notifier:
 
 
 def _wants(receiver: Receiver, notice: Notice) -> bool:
-    """Say whether a receiver is told a notice that names nobody.
-
-    The end of an incident is told to everyone: who heard of its beginning must hear of it.
-    """
-    if notice.kind == "resolved":
-        return True
+    """Say whether a receiver is told a notice that names nobody."""
     if receiver.only_escalations:
-        return False
+        return notice.kind == "escalation"
     return _SEVERITIES.index(notice.severity) >= _SEVERITIES.index(receiver.min_severity)
 
 

@@ -41,6 +41,8 @@ class _Memory(Struct, kw_only=True):
 
     known: list[str] = []
     open: dict[str, Notice] = {}
+    told: dict[str, tuple[str, ...]] = {}
+    """Who heard of an incident that is not over."""
 
 
 class Outbox:
@@ -75,7 +77,7 @@ class Outbox:
                 Entry(number=number, notice=notice, receivers=receivers, offered_utc_s=utc_s),
             )
         # Only now: a crash in between tells it twice, the other order would lose it.
-        self._remember(name, notice)
+        self._remember(name, notice, receivers)
         return tuple(gone)
 
     def waiting(self, receiver: str) -> tuple[Entry, ...]:
@@ -95,17 +97,29 @@ class Outbox:
             self._drop(name)
 
     def open_notices(self) -> tuple[Notice, ...]:
-        """Give the last word on every incident that is not over, for receivers that forget."""
+        """Give the last words on every incident that is not over, for receivers that forget."""
         return tuple(self._memory.open.values())
 
-    def _remember(self, name: str, notice: Notice) -> None:
-        self._memory.known = [*self._memory.known, name][-MAX_KNOWN:]
+    def told(self, incident: str) -> tuple[str, ...]:
+        """Give who heard of an incident that is not over."""
+        return self._memory.told.get(incident, ())
+
+    def _remember(self, name: str, notice: Notice, receivers: tuple[str, ...]) -> None:
+        """Keep in mind what was told to whom, within bounds."""
+        memory = self._memory
+        memory.known = [*memory.known, name][-MAX_KNOWN:]
         if notice.kind == "resolved":
-            self._memory.open.pop(notice.incident, None)
-        elif notice.kind == "firing":
-            self._memory.open[notice.incident] = notice
-            if len(self._memory.open) > self._max_waiting:
-                self._memory.open.pop(next(iter(self._memory.open)))
+            for kind in ("firing", "escalation"):
+                memory.open.pop(f"{notice.incident}>{kind}", None)
+            memory.told.pop(notice.incident, None)
+        elif notice.kind != "action":
+            memory.open[f"{notice.incident}>{notice.kind}"] = notice
+            before = memory.told.get(notice.incident, ())
+            memory.told[notice.incident] = tuple(dict.fromkeys((*before, *receivers)))
+        while len(memory.open) > self._max_waiting:
+            memory.open.pop(next(iter(memory.open)))
+        while len(memory.told) > self._max_waiting:
+            memory.told.pop(next(iter(memory.told)))
         self._write(_MEMORY, msgspec.json.encode(self._memory))
 
     def _store(self, name: str, entry: Entry) -> None:

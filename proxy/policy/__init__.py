@@ -9,6 +9,7 @@ from proxy.policy.ladder import decide
 from proxy.policy.posture import (
     acknowledge,
     is_acknowledged,
+    open_incidents,
     override,
     routing,
     settle,
@@ -31,6 +32,7 @@ __all__ = [
     "decide",
     "is_acknowledged",
     "is_dry",
+    "open_incidents",
     "override",
     "routing",
     "settle",

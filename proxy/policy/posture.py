@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from proxy.alarms import key
 from proxy.policy.steps import is_dry
 from proxy.records import (
     Acknowledgement,
@@ -131,6 +132,15 @@ def routing(
     fraction = mirror_fraction if shadow is not None else 0.0
     wanted = Routing(serving=serving, shadow=shadow, mirror_fraction=fraction, epoch=before.epoch)
     return before if wanted == before else msgspec.structs.replace(wanted, epoch=before.epoch + 1)
+
+
+def open_incidents(posture: Posture, alarms: Mapping[AlarmName, Alarm]) -> frozenset[str]:
+    """Give the incidents that a person must still answer: firing, and not acknowledged."""
+    return frozenset(
+        posture.incidents[key(alarm)]
+        for alarm in alarms.values()
+        if key(alarm) in posture.incidents and not is_acknowledged(posture, alarm)
+    )
 
 
 def is_acknowledged(posture: Posture, alarm: Alarm) -> bool:

@@ -15,8 +15,9 @@ from typing import Final
 import msgspec
 
 from proxy.actuators.caller import Letter
-from proxy.actuators.notice import Notice
+from proxy.actuators.notice import Notice, severity_of
 from proxy.actuators.settings import Receiver
+from proxy.records import AlarmName
 
 END_AFTER_S: Final = 300.0
 """How long an alert lives without being re-sent: five times the pause between two sends."""
@@ -27,7 +28,10 @@ def write(notice: Notice, receiver: Receiver) -> Letter | None:
     """Write the alerts of one notice; what was done is told in the annotations of the next."""
     if notice.kind == "action" or not notice.alarms:
         return None
-    alerts = [_alert(alarm, notice) for alarm in notice.alarms]
+    kinds = {"firing": (False,), "escalation": (True,), "resolved": (False, True)}[notice.kind]
+    alerts = [
+        _alert(alarm, notice, escalated=escalated) for alarm in notice.alarms for escalated in kinds
+    ]
     return Letter(
         url=f"{receiver.url.rstrip('/')}/api/v2/alerts",
         body=msgspec.json.encode(alerts),
@@ -36,8 +40,7 @@ def write(notice: Notice, receiver: Receiver) -> Letter | None:
     )
 
 
-def _alert(alarm: str, notice: Notice) -> dict[str, object]:
-    escalated = notice.kind == "escalation"
+def _alert(alarm: str, notice: Notice, *, escalated: bool) -> dict[str, object]:
     annotations = {
         "summary": notice.title,
         "description": notice.what,
@@ -55,7 +58,7 @@ def _alert(alarm: str, notice: Notice) -> dict[str, object]:
             "alertname": _alert_name(alarm, escalated=escalated),
             "alarm": alarm,
             "candidate": notice.candidate or "candidate",
-            "severity": "critical" if escalated else "warning",
+            "severity": "critical" if escalated else severity_of(AlarmName(alarm)),
             "service": "stablehand",
         },
         "annotations": {name: text for name, text in annotations.items() if text},
