@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from proxy.records import AlarmName, Finding, Observation
+from proxy.stats.watch import Certainty
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,15 @@ class Engine:
     def run_length_ticks(self) -> float:
         """Expected ticks to a false alarm, at least 2."""
         return max(2.0, self.expected_run_length_s / self.tick_s)
+
+    @property
+    def certainty(self) -> Certainty:
+        """How sure a breach and its end must be, in ticks."""
+        return Certainty(
+            run_length_ticks=self.run_length_ticks,
+            min_ticks=self.min_ticks,
+            resolve_evidence=self.resolve_evidence,
+        )
 
 
 class Monitor(Protocol):

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from proxy.stats.bets import Tolerance
+from proxy.stats.drift import DriftRule
 from proxy.units import STRICT, Count, CountOrZero, Fraction, Positive, Seconds
 
 
@@ -42,6 +44,20 @@ class DriftSettings:
     min_rows: Count = 100
     """Rows needed in the current window before "within tolerance" is said. Default 100: with fewer
     the verdict is unknown. A breach may be found with fewer rows."""
+
+    def rule(self) -> DriftRule:
+        """Give what the detector needs of these settings."""
+        return DriftRule(
+            tolerance=Tolerance(
+                effect=self.tolerance,
+                reference_z=self.reference_z,
+                unmeasured_design_effect=self.unmeasured_design_effect,
+            ),
+            weights=dict(self.weights),
+            ignore=frozenset(self.ignore),
+            max_rows=self.max_rows_per_exchange,
+            max_columns=self.max_columns,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

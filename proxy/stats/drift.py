@@ -1,0 +1,73 @@
+"""Drift of all columns of one side: a profile, its counter and its watch, put together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from proxy.records import Rows
+from proxy.stats.bets import Tolerance
+from proxy.stats.columns import ColumnCounter
+from proxy.stats.profile import ColumnProfile, Profile
+from proxy.stats.streams import watch_columns
+from proxy.stats.watch import Certainty, Watch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DriftRule:
+    """Which columns are watched, and what is forgiven."""
+
+    tolerance: Tolerance
+    weights: dict[str, float] = field(default_factory=dict)
+    ignore: frozenset[str] = frozenset()
+    max_rows: int = 100
+    max_columns: int = 1000
+
+    def chosen(self, profile: Profile) -> tuple[ColumnProfile, ...]:
+        """Give the columns to watch, the heaviest first when there are too many."""
+        columns = [column for column in profile.columns if column.name not in self.ignore]
+        if len(columns) > self.max_columns:
+            columns.sort(key=lambda column: -self.weights.get(column.name, 1.0))
+        return tuple(columns[: self.max_columns])
+
+
+class ProfileWatch:
+    """A watch on the columns of a profile."""
+
+    def __init__(self, profile: Profile, rule: DriftRule, certainty: Certainty) -> None:
+        """Make a watch without evidence. The profile must have a column that is not ignored."""
+        columns = rule.chosen(profile)
+        self.watch = Watch(watch_columns(columns, rule.weights, rule.tolerance), certainty)
+        self.counter = ColumnCounter(columns, self.watch, rule.max_rows)
+
+    def count(self, rows: Rows) -> None:
+        """Take rows of the watched side."""
+        self.counter.count(rows)
+
+    def tick(self) -> None:
+        """Fold the rows since the last tick."""
+        self.counter.flush()
+        self.watch.tick()
+
+    def reset(self) -> None:
+        """Forget the evidence."""
+        self.counter.clear()
+        self.watch.reset()
+
+    def misfit(self) -> str:
+        """Say why the profile does not fit the traffic; empty when it does."""
+        if self.counter.n_foreign > self.counter.n_rows:
+            return (
+                f"{self.counter.n_foreign} rows had none of the certified columns "
+                f"({', '.join(stream.name for stream in self.watch.streams[:5])}): the benchmark "
+                "belongs to another model, or the payload is read by the wrong protocol"
+            )
+        return ""
+
+
+def profile_watch(
+    profile: Profile | None, rule: DriftRule, certainty: Certainty
+) -> ProfileWatch | None:
+    """Give a watch on a profile; `None` when there is nothing to compare with."""
+    if profile is None or profile.n == 0 or not rule.chosen(profile):
+        return None
+    return ProfileWatch(profile, rule, certainty)

@@ -1,0 +1,238 @@
+"""The life of a breach: found, confirmed on later data, recovered from, with the streams to blame.
+
+A `Watch` is the engine of every monitor. Rows are counted into `pending`; `tick` folds them. Three
+evidences are kept apart: the detector's, which latches a breach at the threshold; the
+confirmation's, an e-process on data after the breach only, so that a false breach is confirmed with
+probability at most exp(-confirmation); and the recovery's, a reverse bet on every blamed stream.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from proxy.stats.e_detector import EDetector, Layout, Singles
+from proxy.stats.functionals import Bins, Floats
+from proxy.stats.history import FINE_TICKS, CountHistory, onset_ticks
+from proxy.stats.recovery import Recovery, recovery_of
+from proxy.stats.streams import WatchedStream
+
+MAX_BLAMED: Final = 16
+PRIOR_PART: Final = 0.1
+"""Part of the confirmation that is bet on all streams alike, in case the blame was wrong."""
+RECOVERING: Final = math.log(10)
+"""Below this recovery has not begun: evidence of another breach is counted from here on."""
+CALM: Final = 0.75
+"""A breach is not over while fresh evidence is beyond this part of the threshold."""
+PLAIN: Final = 0.8
+"""The location is named as the carrier when it has this part of the strongest log evidence."""
+LARGEST_CONFIRMATION: Final = 1e9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certainty:
+    """How sure a breach and its end must be."""
+
+    run_length_ticks: float
+    """Expected ticks to a false alarm."""
+    min_ticks: int = 3
+    """Ticks that a breach needs at least."""
+    resolve_evidence: float = math.log(1000)
+    """Log e-value of recovery at which a breach ends."""
+
+
+@dataclass(slots=True)
+class Breach:
+    """What is known about the breach that lasts."""
+
+    n_ticks: int
+    """Ticks since the evidence crossed the threshold."""
+    onset: int
+    """Ticks since the estimated onset."""
+    confirmation: Singles
+    """float array [bets]: wealth on data after the breach."""
+    fresh: EDetector
+    """Evidence since recovery last had not begun: what remains when the breach is over."""
+    recoveries: dict[int, Recovery] = field(default_factory=dict)
+    """By blamed stream, the strongest first."""
+    carriers: dict[int, int] = field(default_factory=dict)
+    """By blamed stream: the functional that carried the evidence when it was last bad."""
+    n_recovering: int = 0
+    """Ticks since recovery began."""
+
+
+class Watch:
+    """The engine of one monitor: streams in, breach and recovery out."""
+
+    def __init__(self, streams: Sequence[WatchedStream], certainty: Certainty) -> None:
+        """Make an engine without evidence; its memory is fixed from now on."""
+        self.streams = tuple(streams)
+        self._resolve_evidence = certainty.resolve_evidence
+        layout = Layout([s.table for s in streams], [s.weight for s in streams])
+        self.layout = layout
+        self.detector = EDetector(layout, certainty.run_length_ticks, certainty.min_ticks)
+        self.history = CountHistory(layout.n_bins)
+        self.pending: Singles = np.zeros(layout.n_bins, dtype=np.float32)
+        self.breach: Breach | None = None
+        self.ticks_without_rows = 0
+        self._n_calm = 0
+
+    def add(self, stream: int, bins: Bins) -> None:
+        """Count rows of a stream, given the bin of each."""
+        place = self.layout.bins[stream]
+        self.pending[place] += np.bincount(bins, minlength=place.stop - place.start)
+
+    def tick(self) -> None:
+        """Fold what was counted since the last tick."""
+        counts, self.pending = self.pending, np.zeros_like(self.pending)
+        if not counts.any():
+            self.ticks_without_rows += 1
+            return
+        self.ticks_without_rows = 0
+        self._n_calm += 1
+        self.history.push(counts)
+        factors = self.detector.score(counts)
+        self.detector.fold(factors)
+        if self.breach is not None:
+            self._follow(self.breach, counts, factors)
+        elif self.detector.evidence() >= self.detector.threshold:
+            self._begin()
+
+    @property
+    def evidence(self) -> float:
+        """The log e-value of the detector; in a breach at least the threshold."""
+        evidence = self.detector.evidence()
+        return evidence if self.breach is None else max(evidence, self.detector.threshold)
+
+    @property
+    def confirmation(self) -> float:
+        """The log e-value of the data after the breach; 0 without a breach."""
+        if self.breach is None:
+            return 0.0
+        wealth = float(self.breach.confirmation.sum(dtype=np.float64))
+        return math.log(max(wealth, 1e-30))
+
+    @property
+    def recovery(self) -> float:
+        """The log e-value for "no longer bad" of the blamed stream that recovered least."""
+        if self.breach is None:
+            return 0.0
+        return min(recovery.evidence() for recovery in self.breach.recoveries.values())
+
+    def blamed(self) -> list[int]:
+        """Give the streams to blame, the strongest first; empty without a breach."""
+        return [] if self.breach is None else list(self.breach.recoveries)
+
+    def strongest(self) -> int:
+        """Give the stream with most evidence."""
+        return int(np.argmax(self.layout.weights * self.detector.stream_wealth()))
+
+    def carrier(self, stream: int) -> int:
+        """Give the functional of a stream that carries its evidence; its location if that will do.
+
+        While a breach recovers, it is the one that carried the breach.
+        """
+        if self.breach is not None and stream in self.breach.carriers:
+            return self.breach.carriers[stream]
+        evidence = np.log1p(self.detector.wealth[self.layout.bets[stream]])
+        best = int(np.argmax(evidence))
+        # The first functional of a numeric column is its location, which people understand best.
+        owners = self.streams[stream].table.functional
+        first = float(evidence[owners == 0].max())
+        return 0 if first >= PLAIN * float(evidence[best]) else int(owners[best])
+
+    def stream_evidence(self, stream: int) -> float:
+        """Give the log e-value of one stream, at least 0."""
+        wealth = float(self.detector.wealth[self.layout.bets[stream]].mean(dtype=np.float64))
+        return math.log(max(1.0, wealth))
+
+    def current(self, stream: int) -> Floats:
+        """Give the counts of a stream since the breach began, else of the last calm ticks."""
+        ticks = min(FINE_TICKS, self._n_calm) if self.breach is None else self.breach.onset
+        return self.history.last(ticks, self.layout.bins[stream])
+
+    def reset(self) -> None:
+        """Forget the evidence and the breach, not the picture of the last ticks."""
+        self.detector.reset()
+        self.breach = None
+        self._n_calm = 0
+        self.pending[:] = 0
+
+    def _begin(self) -> None:
+        """Latch a breach: fix whom to blame, what to confirm and what recovery would mean."""
+        wealth = self.detector.wealth
+        weights = self.layout.bet_weights
+        posterior = weights * wealth
+        posterior = (1 - PRIOR_PART) * posterior / posterior.sum() + PRIOR_PART * weights
+        breach = Breach(0, 1, posterior.astype(np.float32), self.detector.sibling())
+        strongest = self.strongest()
+        score = self._score(strongest)
+        breach.onset = onset_ticks(self.history.ticks(self.layout.bins[strongest]), score)
+        self.breach = breach
+        self._blame(breach)
+
+    def _follow(self, breach: Breach, counts: Singles, factors: Singles) -> None:
+        """Take one more tick of a breach, and end it when every blamed stream recovered."""
+        breach.n_ticks += 1
+        breach.onset += 1
+        grown = breach.confirmation * np.exp(factors)
+        breach.confirmation = np.minimum(grown, np.float32(LARGEST_CONFIRMATION))
+        for stream, recovery in breach.recoveries.items():
+            recovery.fold(counts[self.layout.bins[stream]].astype(np.float64))
+        if self.recovery < RECOVERING:
+            breach.fresh.reset()
+            breach.n_recovering = 0
+            self._blame(breach)
+            return
+        breach.n_recovering += 1
+        breach.fresh.fold(factors)
+        calm = breach.fresh.evidence() < CALM * breach.fresh.threshold
+        if self.recovery >= self._resolve_evidence and calm:
+            self.detector.wealth = breach.fresh.wealth
+            self._n_calm = breach.n_recovering
+            self.breach = None
+
+    def _blame(self, breach: Breach) -> None:
+        """Add the streams that e-BH rejects now to those to blame; they stay until recovery.
+
+        Source: Wang and Ramdas (2022), "False discovery rate control with e-values", JRSS-B 84(3),
+        section 4; for e-detectors: Dandapanthula and Ramdas (2025), arXiv 2501.04130.
+        """
+        breach.carriers = {}
+        for stream in e_bh(self.layout.weights * self.detector.stream_wealth(), self.detector):
+            if stream in breach.recoveries or len(breach.recoveries) >= MAX_BLAMED:
+                continue
+            carrier = self.carrier(stream)
+            watched = self.streams[stream]
+            breach.recoveries[stream] = recovery_of(
+                self._score(stream),
+                watched.masses,
+                self.history.last(breach.onset, self.layout.bins[stream]),
+                watched.design_effects[carrier],
+            )
+        breach.carriers = {stream: self.carrier(stream) for stream in breach.recoveries}
+
+    def _score(self, stream: int) -> Floats:
+        """Give the evidence per row of a stream's bets, weighted by what they have won."""
+        wealth = self.detector.wealth[self.layout.bets[stream]].astype(np.float64)
+        total = wealth.sum()
+        weights = wealth / total if total > 0 else np.full(len(wealth), 1 / len(wealth))
+        score: Floats = self.streams[stream].table.growth.astype(np.float64) @ weights
+        return score
+
+
+def e_bh(weighted: NDArray[np.float64], detector: EDetector) -> list[int]:
+    """Give the streams to blame, the strongest first, and never none.
+
+    The k strongest are blamed, for the largest k with k * weighted wealth of the k-th >= A.
+    """
+    order = np.argsort(-weighted)
+    needed = math.exp(detector.threshold) / np.arange(1, len(order) + 1)
+    rejected = np.flatnonzero(weighted[order] >= needed)
+    n_blamed = int(rejected[-1]) + 1 if len(rejected) else 1
+    return [int(stream) for stream in order[:n_blamed]]

@@ -1,0 +1,61 @@
+"""Pairs: the answers of two models to the same request find each other, within bounds."""
+
+from __future__ import annotations
+
+from proxy.records import Model, Rows, Side
+from proxy.windows.pairs import PairJoiner
+
+
+def answer(model: Model, at_s: float = 0.0, value: float = 1.0) -> Rows:
+    """Give one answer."""
+    return Rows(
+        exchange_id=int(at_s),
+        at_s=at_s,
+        model=model,
+        side=Side.OUTPUT,
+        columns=("prediction",),
+        values=([value],),
+        n=1,
+    )
+
+
+def test_joins_in_either_order() -> None:
+    """Whichever half comes first, the pair knows which model said what."""
+    joiner = PairJoiner(10, 30.0)
+    assert joiner.offer(answer(Model.CANDIDATE, value=1.0), 7) is None
+    first = joiner.offer(answer(Model.STABLE, value=2.0), 7)
+    assert joiner.offer(answer(Model.STABLE, value=2.0), 8) is None
+    second = joiner.offer(answer(Model.CANDIDATE, value=1.0), 8)
+    for pair in (first, second):
+        assert pair is not None
+        assert pair.candidate.values == ([1.0],)
+        assert pair.stable.values == ([2.0],)
+    assert (joiner.n_joined, len(joiner)) == (2, 0)
+
+
+def test_same_model_twice_is_no_pair() -> None:
+    """A repeated half replaces the earlier one."""
+    joiner = PairJoiner(10, 30.0)
+    joiner.offer(answer(Model.CANDIDATE, value=1.0), 7)
+    assert joiner.offer(answer(Model.CANDIDATE, value=3.0), 7) is None
+    pair = joiner.offer(answer(Model.STABLE), 7)
+    assert pair is not None
+    assert pair.candidate.values == ([3.0],)
+
+
+def test_old_halves_expire_and_are_counted() -> None:
+    """A half whose other half never comes is forgotten after its age."""
+    joiner = PairJoiner(10, 30.0)
+    joiner.offer(answer(Model.CANDIDATE, at_s=0.0), 1)
+    joiner.offer(answer(Model.CANDIDATE, at_s=20.0), 2)
+    assert joiner.offer(answer(Model.STABLE, at_s=31.0), 1) is None
+    assert joiner.n_expired == 1
+    assert joiner.offer(answer(Model.STABLE, at_s=32.0), 2) is not None
+
+
+def test_bound_evicts_the_oldest() -> None:
+    """More halves than the bound push out the oldest, and are counted."""
+    joiner = PairJoiner(2, 30.0)
+    for number in range(5):
+        joiner.offer(answer(Model.CANDIDATE), number)
+    assert (len(joiner), joiner.n_evicted) == (2, 3)
