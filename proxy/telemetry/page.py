@@ -1,6 +1,6 @@
 """The status page: one HTML document with its style and script inside, no other requests.
 
-It is put together once from `page.html`, `page.css` and `page.js` beside this file. The content
+It is put together once from the files in `static/`. The content
 security policy names the two inline parts by their hash, so that nothing else can ever run; the
 script writes data as text, never as markup, and only asks `/api/v1/status`.
 """
@@ -23,10 +23,10 @@ class Page:
 
 
 def page() -> Page:
-    """Put the page together; reads three small files of the package."""
-    folder = Path(__file__).parent
+    """Put the page together; reads four small files of the package."""
+    folder = Path(__file__).parent / "static"
     style = (folder / "page.css").read_text("utf-8")
-    script = (folder / "page.js").read_text("utf-8")
+    script = "".join((folder / name).read_text("utf-8") for name in ("charts.js", "page.js"))
     document = (folder / "page.html").read_text("utf-8")
     body = document.replace("/*STYLE*/", style).replace("/*SCRIPT*/", script)
     policy = (
