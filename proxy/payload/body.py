@@ -11,7 +11,8 @@ from proxy.payload.parse import Json
 from proxy.payload.reasons import Reason, Unreadable
 from proxy.records import Exchange, Message, Side
 
-_STREAM_MEDIA = frozenset({"text/event-stream", "application/x-ndjson", "application/jsonl"})
+_STREAM_MEDIA = frozenset({"text/event-stream", "text/plain"})
+"""What can be read in part: the timing of its beginning says something."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,9 +88,7 @@ def open_body(message: Message, side: Side, path: str, exchange: Exchange, kit: 
         Unreadable: truncated (unless a stream), too large, or its coding cannot be undone.
     """
     limit = kit.settings.max_decode_bytes
-    is_stream = side is Side.OUTPUT and (
-        bool(message.arrivals) or media_type(message.fields) in _STREAM_MEDIA
-    )
+    is_stream = side is Side.OUTPUT and media_type(message.fields) in _STREAM_MEDIA
     if message.truncated and not is_stream:
         detail = f"Only the first {len(message.body)} bytes of the body were captured."
         raise Unreadable(Reason.TRUNCATED, detail)

@@ -78,6 +78,7 @@ def _has_header(data: bytes) -> bool:
 
 
 def _unbrotli(data: bytes, limit: int, _arrivals: Arrivals) -> tuple[bytes, Arrivals, bool]:
+    """Undo brotli with its output bounded; without arrivals, since it gives no progress."""
     try:
         import brotli  # noqa: PLC0415 - an extra: absent is a counted reason
     except ImportError:
@@ -103,6 +104,7 @@ def _unbrotli(data: bytes, limit: int, _arrivals: Arrivals) -> tuple[bytes, Arri
 
 
 def _unzstd(data: bytes, limit: int, _arrivals: Arrivals) -> tuple[bytes, Arrivals, bool]:
+    """Undo zstd with its output and its window bounded; without arrivals."""
     try:
         import zstandard  # noqa: PLC0415 - an extra: absent is a counted reason
     except ImportError:

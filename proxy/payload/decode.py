@@ -81,22 +81,24 @@ class Decoder:
     ) -> Rows | Undecodable:
         try:
             body = open_body(message, side, capture.target, capture.exchange, self._kit)
-            return self._rows(body, protocol, message)
+            fields = {} if capture.request is None else capture.request.fields
+            return self._rows(body, protocol, fields | message.fields)
         except Unreadable as error:
             return _undecodable(capture, side, error.reason, error.detail)
         except Exception as error:  # noqa: BLE001 - the guard: a defect here must not stop the watcher
             detail = f"The decoder failed with {type(error).__name__}; this is a defect."
             return _undecodable(capture, side, Reason.DECODER_FAILED, detail)
 
-    def _rows(self, body: Body, protocol: Protocol, message: Message) -> Rows:
+    def _rows(self, body: Body, protocol: Protocol, fields: dict[str, str]) -> Rows:
         if protocol is Protocol.AUTO:
             protocol = detect(body)
         read_input, read_output = READERS[protocol]
         table = read_input(body) if body.side is Side.INPUT else read_output(body)
-        return _finish(body, table, correlation.ids(message.fields, table.id))
+        return _finish(body, table, correlation.ids(fields, table.id))
 
 
 def _finish(body: Body, table: Table, ids: tuple[str, ...]) -> Rows:
+    """Make the record of a table that is complete."""
     if not table.n:
         raise Unreadable(Reason.NO_ROWS, "The body holds no row.")
     exchange = body.exchange

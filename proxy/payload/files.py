@@ -88,16 +88,15 @@ def add_npy(table: Table, data: bytes) -> None:
             else np.lib.format.read_array_header_2_0
         )
         shape, is_fortran, dtype = read(stream, max_header_size=4096)
-    except (ValueError, SyntaxError, RecursionError, MemoryError):
+    except Exception:  # noqa: BLE001 - the header is Python text, and numpy names no set of errors
         raise Unreadable(Reason.WRONG_SHAPE, "The body is not in NumPy's format.") from None
     body = data[stream.tell() :]
     if dtype.hasobject or dtype.kind not in "biuf":
         raise Unreadable(Reason.WRONG_DATATYPE, "The array does not hold numbers.")
-    if prod(shape) * dtype.itemsize != len(body) or not body:
+    if min(shape, default=1) < 1 or prod(shape) * dtype.itemsize != len(body):
         raise Unreadable(Reason.WRONG_SHAPE, "The array's shape and its data do not fit.")
     array = np.frombuffer(body, dtype).reshape(shape, order="F" if is_fortran else "C")
-    rows = array if array.ndim > 1 else array.reshape(-1, 1) if array.ndim else array.reshape(1, 1)
-    table.add_rows(cast("list[Json]", _finite(rows)))
+    table.add_rows(cast("list[Json]", _finite(array if array.ndim else array.reshape(1))))
 
 
 def _finite(array: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> object:

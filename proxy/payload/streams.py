@@ -16,6 +16,9 @@ from proxy.payload.body import Body
 from proxy.payload.codings import Arrivals
 from proxy.records import Failure, Scalar
 
+_CLOCK_ERROR_S: Final = 1e-6
+"""What rounding may do to a time that was divided by a count and multiplied again."""
+
 MEASURES: Final = ("ttft_s", "gap_mean_s", "gap_max_s", "tokens_per_s", "stalls")
 
 
@@ -51,12 +54,12 @@ def measure(ends: Sequence[int], body: Body, n_tokens: int | None) -> dict[str, 
     token. Tokens per second are those after the first over the time after the first. All are
     missing when nothing arrived or the relay stamped nothing.
     """
-    at = times(ends, body.arrivals)
+    at = times(_stamped(ends, body), body.arrivals)
     if not at:
         return dict.fromkeys(MEASURES)
     gaps = [later - sooner for sooner, later in pairwise(at)]
     lasted_s = at[-1] - at[0]
-    tokens = n_tokens if n_tokens is not None and body.whole else len(at)
+    tokens = n_tokens if n_tokens is not None and len(at) == len(ends) and body.whole else len(at)
     return {
         "ttft_s": max(at[0] - body.exchange.started_s, 0.0),
         "gap_mean_s": lasted_s / len(gaps) if gaps else None,
@@ -64,6 +67,16 @@ def measure(ends: Sequence[int], body: Body, n_tokens: int | None) -> dict[str, 
         "tokens_per_s": (tokens - 1) / lasted_s if lasted_s > 0 and tokens > 1 else None,
         "stalls": sum(gap > body.kit.settings.stall_s for gap in gaps),
     }
+
+
+def _stamped(ends: Sequence[int], body: Body) -> Sequence[int]:
+    """Leave out pieces that came after the relay had stopped noting arrivals, at its limit."""
+    stream = body.exchange.stream
+    if stream is None or stream.first_content_s is None or not body.arrivals:
+        return ends
+    last_s = stream.first_content_s + stream.mean_gap_s * max(stream.n_chunks - 1, 0)
+    noted_s, offset = body.arrivals[-1]
+    return ends if noted_s >= last_s - _CLOCK_ERROR_S else [end for end in ends if end <= offset]
 
 
 def end_of(body: Body, *, finished: bool, failed: bool) -> End:

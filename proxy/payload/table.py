@@ -130,6 +130,7 @@ class Table:
         return named[i] if i < len(named) else f"x{i}"
 
     def _add_objects(self, name: str, values: Sequence[Cell]) -> None:
+        """Add one field per key, `outer.inner` when nested; bytes are told by their size."""
         rows = [value if isinstance(value, dict) else {} for value in values]
         keys = dict.fromkeys(key for row in rows for key in row)
         if len(keys) > self._settings.max_columns:
@@ -146,6 +147,7 @@ class Table:
             self.add(f"{name}.{key}" if name else key, [row.get(key) for row in rows])
 
     def _add_vectors(self, name: str, values: Sequence[Cell]) -> None:
+        """Add a field of lists: a distribution, a few numbers, or a tensor."""
         rows = [value if isinstance(value, list) else [] for value in values]
         width = max(map(len, rows))
         is_flat = not any(type(cell) in (list, dict) for row in rows for cell in row)
@@ -201,6 +203,7 @@ class Table:
             self.put(name, [value if isinstance(value, bool) else None for value in values])
 
     def _add_strings(self, raw_name: str, name: str, values: Sequence[Cell]) -> None:
+        """Add a column with strings: free text as descriptors, categories as redacted."""
         if self._features.is_text(name, values):
             strings = [value if isinstance(value, str) else None for value in values]
             for measure, column in self._features.texts(name, strings).items():

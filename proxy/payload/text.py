@@ -129,6 +129,7 @@ MEASURES: Final = (
 
 
 def _shares(text: str) -> dict[str, Scalar]:
+    """Give the share of each class of characters."""
     counts = np.bincount(_classes(text), minlength=9) / len(text)
     shares: list[float] = counts.tolist()
     return {

@@ -73,6 +73,7 @@ def _usage(counts: dict[str, Json]) -> tuple[int | None, int | None]:
 
 
 def _gather(body: Body, table: Table) -> Answer:
+    """Put the events of a stream together."""
     texts: list[str] = []
     ends: list[int] = []
     counts: dict[str, Json] = {}

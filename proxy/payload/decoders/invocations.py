@@ -33,6 +33,7 @@ def read_output(body: Body) -> Table:
 
 
 def _read(body: Body, side: Side) -> Table:
+    """Read one side by its media type; JSON when that names no other form."""
     table = Table(side, body.kit)
     if body.media in _CSV:
         files.add_csv(table, body)

@@ -97,6 +97,7 @@ def split(body: Body) -> tuple[bytes, bytes]:
 
 
 def _tensors(found: dict[str, Json], key: str) -> list[dict[str, Json]]:
+    """Give the tensors under `key`, of which there is at least one."""
     tensors = found.get(key)
     if not isinstance(tensors, list):
         if "error" in found:

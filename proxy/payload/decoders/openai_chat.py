@@ -119,6 +119,7 @@ class _Choice:
 
 
 def _gather(body: Body, table: Table) -> list[Answer]:
+    """Put the deltas of a stream together, by choice."""
     choices: dict[int, _Choice] = {}
     prompt, completion, failed, ended = None, None, False, False
     for found, name, end in stream(body):

@@ -57,6 +57,7 @@ def read_output(body: Body) -> Table:
 
 
 def _gather(body: Body, table: Table) -> list[Answer]:
+    """Put the pieces of a stream together, by choice."""
     answers: dict[int, Answer] = {}
     ends: dict[int, list[int]] = {}
     told: tuple[int | None, int | None] = (None, None)

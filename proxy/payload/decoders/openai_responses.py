@@ -85,6 +85,7 @@ def _answer(found: dict[str, Json]) -> Answer:
 
 
 def _gather(body: Body, table: Table) -> Answer:
+    """Put the events of a stream together; its last event has the counts."""
     texts: list[str] = []
     ends: list[int] = []
     answer, failed, n_events = Answer(), False, 0

@@ -30,6 +30,7 @@ def read_output(body: Body) -> Table:
 
 
 def _read(body: Body, found: Json, side: Side) -> Table:
+    """Read one side by which of its four kinds of content it has."""
     if not isinstance(found, dict):
         raise Unreadable(Reason.WRONG_SHAPE, "The body is JSON, but not an object.")
     table = Table(side, body.kit)
@@ -54,6 +55,7 @@ def _read(body: Body, found: Json, side: Side) -> Table:
 
 
 def _add_data(table: Table, data: dict[str, Json]) -> None:
+    """Add an array or a tensor, with the names when there are some."""
     rows = _tensor(data["tensor"]) if "tensor" in data else data.get("ndarray")
     if not isinstance(rows, list):
         raise Unreadable(Reason.MISSING_FIELD, "`data` has neither `ndarray` nor `tensor`.")

@@ -55,6 +55,7 @@ def _fields(table: Table, found: dict[str, Json]) -> dict[str, Json]:
 
 
 def _gather(body: Body) -> Answer:
+    """Put the texts of a stream together."""
     texts: list[str] = []
     ends: list[int] = []
     failed = False

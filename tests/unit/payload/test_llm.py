@@ -1,0 +1,43 @@
+"""Columns of language-model traffic."""
+
+from __future__ import annotations
+
+import pytest
+
+from proxy.payload.features import Features
+from proxy.payload.kit import Kit
+from proxy.payload.llm import Prompt, add_prompt, usage
+from proxy.payload.redact import Redactor
+from proxy.payload.settings import Payload, Redact
+from proxy.payload.table import Table
+from proxy.records import Side
+
+
+@pytest.mark.parametrize(
+    ("counts", "expected"),
+    [
+        ({"p": 3, "c": 4}, (3, 4)),
+        ({"p": 3}, (3, None)),
+        ({"p": 3, "c": 0}, (3, 0)),
+        ({"p": 0, "c": 0}, (None, None)),
+        ({"p": True, "c": "4"}, (None, None)),
+        ({"p": -1, "c": 10**30}, (None, None)),
+        (None, (None, None)),
+        ([], (None, None)),
+    ],
+)
+def test_counts_are_missing_rather_than_zero(counts: object, expected: object) -> None:
+    """All zero means that the server does not count; nonsense is no count."""
+    assert usage(counts, "p", "c") == expected  # type: ignore[arg-type]
+
+
+def test_a_prompt_is_one_row_without_text() -> None:
+    """Numbers of the request are kept when they are numbers."""
+    table = Table(Side.INPUT, Kit(Payload(), Redactor(Redact()), Features(64)))
+    parameters = {"temperature": "hot", "top_p": True, "max_tokens": 10**400}
+    add_prompt(table, Prompt(texts=("a", "b c"), parameters=parameters))  # type: ignore[arg-type]
+    assert table.n == 1
+    assert table.columns["prompt.words"] == [3]
+    assert table.columns["messages"] == [None]
+    for name in ("temperature", "top_p", "max_tokens"):
+        assert table.columns[name] == [None]
