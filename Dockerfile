@@ -24,7 +24,7 @@ LABEL org.opencontainers.image.title="stablehand" \
       org.opencontainers.image.description="Inference sidecar: watches a deployed model and leads the traffic back to the stable one" \
       org.opencontainers.image.licenses="Apache-2.0"
 # The malloc settings keep glibc from giving the memory of every large body back to the system and
-# fetching it again: about a third of the time per request for bodies of 256 KiB.
+# fetching it again. They are for supervisor and watcher; the relay sets its own by mallopt.
 ENV PATH=/opt/stablehand/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \

@@ -63,6 +63,12 @@ class Reader:
         """Read from the schema of the whole configuration."""
         self._schema = schema
         self._defaults = defaults
+        self._explained: dict[str, str] = {}
+
+    def explained(self, schema: Schema, path: str) -> str:
+        """Give the path where a class was explained before; empty the first time."""
+        first = self._explained.setdefault(schema.get("title", path), path)
+        return "" if first == path else first
 
     def resolve(self, schema: Schema) -> Schema:
         """Follow a reference to its definition."""
@@ -150,9 +156,13 @@ def table(reader: Reader, keys: list[Key]) -> Iterator[str]:
 
 
 def section(reader: Reader, title: str, schema: Schema, path: str, defaults: Any) -> Iterator[str]:
-    """Give one section and the sections below it."""
-    keys = list(reader.keys(schema, path, defaults))
+    """Give one section and the sections below it; a class is explained once."""
     yield from ("", f"{'#' * min(2 + path.count('.'), 4)} {title}", "")
+    elsewhere = reader.explained(schema, path)
+    if elsewhere:
+        yield f"The same keys as [`{elsewhere}`](#{re.sub('[^a-z_]', '', elsewhere)})."
+        return
+    keys = list(reader.keys(schema, path, defaults))
     yield described(schema.get("description", ""))
     yield ""
     yield from table(reader, keys)
@@ -160,8 +170,7 @@ def section(reader: Reader, title: str, schema: Schema, path: str, defaults: Any
         if key.section:
             yield from section(reader, f"`{key.path}`", key.section, key.path, key.default)
         for option in reader.listed(key.schema):
-            name = f"`{key.path}`: an item of type `{option['title']}`"
-            yield from section(reader, name, option, f"{key.path}.item", {})
+            yield from section(reader, f"`{key.path}[]`", option, f"{key.path}[]", {})
 
 
 def reference(reader: Reader) -> str:
