@@ -1,0 +1,271 @@
+"""The configuration as a whole: the rooms' own settings, put together and validated.
+
+Each room says in its `settings.py` what can be set. Here they become one tree; YAML and environment
+are laid over the defaults (`document.py`), and every mistake is reported at once, with file, line
+and key. Files named in the configuration are looked for beside it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import ClassVar, Final
+
+from pydantic import TypeAdapter, ValidationError
+
+from proxy import document
+from proxy.actuators.settings import AlertsSettings, CapacitySettings
+from proxy.alarms import AlarmSettings
+from proxy.document import Document, DocumentError, Problem, Value
+from proxy.monitors.settings import Monitors
+from proxy.payload.protocols import ROUTES
+from proxy.payload.settings import Payload, Redact
+from proxy.policy.settings import PolicySettings
+from proxy.relay import settings as relay
+from proxy.relay.settings import Listen, Mirror, Models, RelaySettings
+from proxy.telemetry.settings import Admin, JournalSettings, LogSettings, MetricsSettings
+from proxy.units import STRICT, NonEmpty, Seconds
+
+HIDDEN: Final = frozenset({"token", "secret", "routing_key", "key"})
+"""Keys whose values are never shown, however they were written."""
+SHOWN_URL: Final = frozenset({"url", "undo_url"})
+"""Keys of addresses, which may carry a secret path: shown for models, hidden for receivers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capture(relay.Capture):
+    """Which requests are sampled with their bodies, and what of them may be kept."""
+
+    __pydantic_config__: ClassVar[dict[str, object]] = STRICT
+
+    redact: Redact = field(default_factory=Redact)
+    """What is removed, hashed or masked before anything is kept."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """What survives a restart: routing, evidence, alarms, journal, waiting alerts."""
+
+    __pydantic_config__: ClassVar[dict[str, object]] = STRICT
+
+    dir: NonEmpty = "state"
+    """Folder for it, made when missing; relative to this file. Default `state`. Losing it costs
+    history and evidence, never a request."""
+    snapshot_s: Seconds = 5.0
+    """How often evidence and alarms are written. Default 5 seconds: so much is forgotten when the
+    watcher is killed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Telemetry:
+    """Metrics, logs and journal."""
+
+    __pydantic_config__: ClassVar[dict[str, object]] = STRICT
+
+    metrics: MetricsSettings = field(default_factory=MetricsSettings)
+    """Buckets and bounds of `/metrics`."""
+    log: LogSettings = field(default_factory=LogSettings)
+    """The JSON log on standard error."""
+    journal: JournalSettings = field(default_factory=JournalSettings)
+    """The record of what was concluded, decided and done."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """Everything that can be set. Only `models.candidate.url` must be."""
+
+    __pydantic_config__: ClassVar[dict[str, object]] = STRICT
+
+    models: Models
+    """The model under watch and the last known good one."""
+    listen: Listen = field(default_factory=Listen)
+    """The data port, where clients connect."""
+    admin: Admin = field(default_factory=Admin)
+    """The admin door: health, metrics, status page, API."""
+    payload: Payload = field(default_factory=Payload)
+    """How sampled bodies become rows."""
+    capture: Capture = field(default_factory=Capture)
+    """Which requests are sampled, and what of them may be kept."""
+    benchmark: str | None = None
+    """File written by `stablehand certify`; relative to this file. Default: none, and then input,
+    output, agreement and latency are shown but cannot alarm, since nothing says what is normal."""
+    mirror: Mirror = field(default_factory=Mirror)
+    """Copies of requests for the model that is not serving."""
+    monitors: Monitors = field(default_factory=Monitors)
+    """What is watched, and what difference counts."""
+    alarms: AlarmSettings = field(default_factory=AlarmSettings)
+    """How sure an alarm must be, and how long a breach must last."""
+    policy: PolicySettings = field(default_factory=PolicySettings)
+    """Which remedies are allowed, in which order."""
+    capacity: CapacitySettings = field(default_factory=CapacitySettings)
+    """The capacity steps that `expand` takes."""
+    alerts: AlertsSettings = field(default_factory=AlertsSettings)
+    """Who is told, and who is called when nobody answers."""
+    state: State = field(default_factory=State)
+    """What survives a restart."""
+    telemetry: Telemetry = field(default_factory=Telemetry)
+    """Metrics, logs and journal."""
+
+    @property
+    def has_stable(self) -> bool:
+        """Whether there is a model to compare with and to go back to."""
+        return self.models.stable is not None
+
+
+class ConfigError(Exception):
+    """A configuration that cannot be used; carries every problem found."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        """Keep the problems in the order of the file."""
+        ordered = sorted(problems, key=lambda problem: (problem.line, problem.path))
+        super().__init__("\n".join(str(problem) for problem in ordered))
+        self.problems = ordered
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """A valid configuration with where it came from."""
+
+    config: Config
+    path: Path
+    document: Document
+    """The tree before secrets were filled in."""
+    sha256: str
+    """Hash of file and environment overlay: two equal ones behave alike."""
+
+    @property
+    def state_dir(self) -> Path:
+        """Folder of the state, resolved."""
+        return self._beside(self.config.state.dir)
+
+    @property
+    def benchmark_path(self) -> Path | None:
+        """File of the benchmark, resolved. `None`: none is configured."""
+        return None if self.config.benchmark is None else self._beside(self.config.benchmark)
+
+    def _beside(self, name: str) -> Path:
+        return (self.path.parent / name).resolve()
+
+    def relay_settings(self, worker: int, link_path: Path, routing_path: Path) -> RelaySettings:
+        """Give what one relay is told."""
+        config = self.config
+        names = [one.name for one in dataclasses.fields(relay.Capture)]
+        capture = relay.Capture(**{name: getattr(config.capture, name) for name in names})
+        own = tuple((pattern, pattern) for pattern in config.payload.paths)
+        return RelaySettings(
+            models=config.models,
+            listen=config.listen,
+            mirror=config.mirror,
+            capture=capture,
+            routes=(*own, *ROUTES),
+            link_path=str(link_path),
+            routing_path=str(routing_path),
+            worker=worker,
+        )
+
+    def shown(self) -> dict[str, object]:
+        """Give the configuration in force as plain values, secrets hidden."""
+        return {
+            name: _shown(getattr(self.config, name), (name,))
+            for name in (one.name for one in dataclasses.fields(self.config))
+        }
+
+
+_ADAPTER: Final = TypeAdapter(Config)
+
+
+def load(path: Path, environment: Mapping[str, str] | None = None) -> Loaded:
+    """Read, complete and validate the configuration at `path`.
+
+    Raises:
+        ConfigError: everything that is wrong with it, each with file, line and key.
+    """
+    environment = MappingProxyType(os.environ) if environment is None else environment
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        message = f"the configuration cannot be read: {why}"
+        raise ConfigError([Problem(str(path), 0, "", message)]) from error
+    try:
+        parsed = document.parse(text, str(path))
+        document.overlay(parsed, environment)
+        tree = document.filled(parsed, environment)
+    except DocumentError as error:
+        raise ConfigError(error.problems) from error
+    overlay = sorted(f"{name}={environment[name]}" for name in parsed.variables.values())
+    digest = hashlib.sha256("\n".join([text, *overlay]).encode()).hexdigest()
+    return Loaded(config=_validated(tree, parsed), path=path, document=parsed, sha256=digest)
+
+
+def schema() -> dict[str, object]:
+    """Give the JSON Schema of the configuration, with every key's docstring."""
+    return _ADAPTER.json_schema()
+
+
+def _validated(tree: dict[str, Value], parsed: Document) -> Config:
+    try:
+        return _ADAPTER.validate_python(tree)
+    except ValidationError as error:
+        problems = []
+        for found in error.errors(include_url=False):
+            path = tuple(key for key in found["loc"] if not _is_tag(key))
+            message = _message(found["type"], found["msg"], path, found.get("input"))
+            problems.append(parsed.problem(path, message))
+        raise ConfigError(problems) from error
+
+
+def _is_tag(key: int | str) -> bool:
+    """Tell pydantic's own marks in a location from keys of the file."""
+    return isinstance(key, str) and key.startswith(("[key]", "function-", "lax-or-strict"))
+
+
+def _message(kind: str, text: str, path: tuple[int | str, ...], given: object) -> str:
+    match kind:
+        case "unexpected_keyword_argument":
+            close = difflib.get_close_matches(str(path[-1]), _known_keys(), n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            return f"unknown key{hint}"
+        case "missing" | "missing_argument" | "missing_keyword_only_argument":
+            return "is required"
+        case "value_error":
+            return text.removeprefix("Value error, ")
+        case _:
+            secret = bool(path) and path[-1] in HIDDEN
+            shown = "" if secret or isinstance(given, dict | list) else f", got {given!r}"
+            return f"{text[:1].lower()}{text[1:]}{shown}"
+
+
+def _known_keys() -> list[str]:
+    return sorted(set(_keys(schema())))
+
+
+def _keys(node: object) -> Iterator[str]:
+    if isinstance(node, dict):
+        properties = node.get("properties")
+        if isinstance(properties, dict):
+            yield from properties
+        for value in node.values():
+            yield from _keys(value)
+
+
+def _shown(value: object, path: tuple[str, ...]) -> object:
+    """Give a settings value as plain values, with what must not be seen replaced."""
+    if path[-1] in HIDDEN and isinstance(value, str):
+        return "(hidden)" if value else ""
+    if path[-1] in SHOWN_URL and path[0] != "models":
+        return "(hidden)" if value else ""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        names = [one.name for one in dataclasses.fields(value)]
+        return {name: _shown(getattr(value, name), (*path, name)) for name in names}
+    if isinstance(value, Mapping):
+        return {str(key): _shown(item, (*path, str(key))) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [_shown(item, path) for item in value]
+    return value
