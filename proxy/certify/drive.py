@@ -23,6 +23,7 @@ from yarl import URL
 from proxy.certify.files import CertifyError
 from proxy.certify.recorded import Recorded
 from proxy.clock import now_s
+from proxy.monitors.errors import CLASS_OF, SERVER_ERROR
 from proxy.records import Failure
 from proxy.relay.settings import ClientTls, Upstream
 
@@ -56,15 +57,9 @@ class Answer:
 
         A 4xx is no failure of the model: it says that the recorded request is wrong.
         """
-        match self.failure:
-            case None:
-                return "server" if self.status >= 500 else None  # noqa: PLR2004 - HTTP's 5xx
-            case Failure.TIMEOUT | Failure.CONNECT_TIMEOUT:
-                return "timeout"
-            case Failure.REFUSED:
-                return "connect"
-            case _:
-                return "invalid"
+        if self.failure is not None:
+            return CLASS_OF[self.failure]
+        return "server" if self.status >= SERVER_ERROR else None
 
 
 class Line:

@@ -73,6 +73,11 @@ def _is_csv(source: Source) -> bool:
 
 
 def _from_csv(source: Source, kinds: Mapping[str, CellKind]) -> dict[str, list[Scalar]]:
+    """Read CSV (or TSV) with a header line.
+
+    Raises:
+        CertifyError: with the lines whose cells do not fit the header.
+    """
     damage = Damage(source.path)
     delimiter = "\t" if ".tsv" in source.path.suffixes else ","
     reader = csv.reader(io.StringIO(source.text), delimiter=delimiter, strict=True)

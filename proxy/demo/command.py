@@ -50,6 +50,7 @@ def run(options: Options, console: Console) -> int:
 
 
 async def _run(options: Options, console: Console) -> int:
+    """Set the stage, play, sum up, and stay if asked to; everything is stopped in any case."""
     is_plain = options.is_plain or not console.is_terminal
     view = PlainView(console) if is_plain else LiveView(console)
     choices = Choices(

@@ -253,6 +253,7 @@ def _train_logistic(matrix: Floats, late: NDArray[np.int64]) -> Arrays:
 
 
 def _train_trees(matrix: Floats, late: NDArray[np.int64]) -> Arrays:
+    """Grow the trees, and put all their nodes into flat arrays."""
     from sklearn.ensemble import GradientBoostingClassifier  # noqa: PLC0415 - see `train`
 
     fitted = GradientBoostingClassifier(**_TREES).fit(matrix, late)

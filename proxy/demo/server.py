@@ -112,6 +112,7 @@ async def _predict(request: web.Request) -> web.Response:
 
 
 async def _infer(request: web.Request) -> web.Response:
+    """Answer a V2 inference; its tensors are columns."""
     if (unknown := _unknown(request)) is not None:
         return unknown
     try:
@@ -180,9 +181,9 @@ async def serve(model: Classifier, name: str, port: int) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    runner = web.AppRunner(make_app(model, name), access_log=None)
+    runner = web.AppRunner(make_app(model, name), access_log=None, shutdown_timeout=2.0)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", port, shutdown_timeout=2.0)
+    site = web.TCPSite(runner, "127.0.0.1", port)
     await site.start()
     bound = runner.addresses[0][1]
     sys.stdout.write(f"{bound}\n")

@@ -104,6 +104,7 @@ class LiveView(PlainView):
         self._live.update(self._picture(report, scene, elapsed_s))
 
     def _picture(self, report: StageReport, scene: Scene, elapsed_s: float) -> RenderableType:
+        """Put the picture together: the act, the client, the routing, the alarms, the story."""
         head = Panel(
             Text.assemble(
                 (report.stage.words, "bold"),

@@ -1,0 +1,77 @@
+"""Recorded requests: one JSON object a line, checked before anything is sent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from proxy.certify.files import CertifyError
+from proxy.certify.recorded import Recorded, read_requests, write_requests
+
+
+def read(tmp_path: Path, text: str) -> list[Recorded]:
+    """Write recorded requests and read them."""
+    path = tmp_path / "requests.jsonl"
+    path.write_text(text)
+    return read_requests(path)[0]
+
+
+def test_a_body_of_json_is_sent_as_it_was_written(tmp_path: Path) -> None:
+    """Not parsed and written again: numbers keep their digits."""
+    (request,) = read(tmp_path, '{"path": "/v1/models/m:predict", "body": {"x": 1.50}}\n')
+    assert request == Recorded(
+        "POST", "/v1/models/m:predict", {"content-type": "application/json"}, b'{"x": 1.50}'
+    )
+
+
+def test_text_and_base64_bodies_become_their_bytes(tmp_path: Path) -> None:
+    """CSV and binary tensors can be recorded too; their content type is theirs to say."""
+    text, packed = read(
+        tmp_path,
+        '{"path": "/invocations", "headers": {"Content-Type": "text/csv"}, "body": "1,2\\n"}\n'
+        '{"path": "/p", "body_base64": "AAH/"}\n',
+    )
+    assert text.body == b"1,2\n"
+    assert text.headers == {"content-type": "text/csv"}
+    assert packed.body == b"\x00\x01\xff"
+
+
+def test_fields_of_the_recorded_connection_are_left_out(tmp_path: Path) -> None:
+    """Length, host and connection belong to the connection that certification makes itself."""
+    (request,) = read(
+        tmp_path,
+        '{"method": "GET", "path": "/x", "headers": {"Host": "a", "Content-Length": "9", '
+        '"Connection": "close", "X-Tenant": "t"}}\n',
+    )
+    assert request == Recorded("GET", "/x", {"x-tenant": "t"}, b"")
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        ("nonsense", "no recorded request"),
+        ('{"body": {}}', "path"),
+        ('{"path": "/x", "boddy": 1}', "boddy"),
+        ('{"path": "http://elsewhere/x"}', "does not begin with /"),
+        ('{"path": "/a b"}', "has blanks"),
+        ('{"path": "/x", "method": "FETCH"}', "method 'FETCH'"),
+        ('{"path": "/x", "headers": {"a\\r\\nb": "1"}}', "cannot be sent"),
+        ('{"path": "/x", "headers": {"a": "1\\n2"}}', "cannot be sent"),
+        ('{"path": "/x", "body_base64": "*"}', "not base64"),
+        ('{"path": "/x", "body": 1, "body_base64": "AA=="}', "not both"),
+    ],
+)
+def test_a_damaged_line_is_named(tmp_path: Path, line: str, complaint: str) -> None:
+    """The message has file and line, and says what is wrong."""
+    with pytest.raises(CertifyError, match=rf"requests\.jsonl:2: .*{complaint}"):
+        read(tmp_path, f'{{"path": "/x"}}\n{line}\n')
+
+
+def test_what_is_written_is_read_again(tmp_path: Path) -> None:
+    """The demonstration records its own requests in the same form."""
+    path = tmp_path / "out.jsonl"
+    requests = [Recorded("POST", f"/{n}", {"content-type": "application/json"}, b"[1]")
+                for n in range(3)]  # fmt: skip
+    write_requests(path, requests)
+    assert read_requests(path)[0] == requests
