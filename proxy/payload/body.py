@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from proxy.payload import parse
 from proxy.payload.codings import Arrivals, undo
@@ -31,14 +31,18 @@ class Body:
     whole: bool
     """False: a stream of which only the beginning was captured."""
     kit: Kit
+    parsed: list[Json] = field(default_factory=list, repr=False)
+    """The body as JSON, once someone asked for it."""
 
     def json(self) -> Json:
-        """Parse the body as JSON and redact it by pointers.
+        """Parse the body as JSON and redact it by pointers. Parsed once: ask as often as needed.
 
         Raises:
             Unreadable: empty, not JSON, or beyond the bounds.
         """
-        return self.parse(self.data)
+        if not self.parsed:
+            self.parsed.append(self.parse(self.data))
+        return self.parsed[0]
 
     def parse(self, data: bytes) -> Json:
         """Parse a part of the body, such as the data of one event, as JSON and redact it.

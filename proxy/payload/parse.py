@@ -23,6 +23,7 @@ _STEP: Final = np.zeros(256, np.int8)
 _STEP[list(b"[{")] = 1
 _STEP[list(b"]}")] = -1
 
+_HINT: Final = re.compile(rb"NaN|Infinity|inf|nan")
 # The string alternative also takes an unterminated string, so that the search stays linear.
 _NOT_FINITE: Final = re.compile(
     rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|-?\b(?:NaN|Infinity|inf|nan)\b', re.DOTALL
@@ -34,8 +35,6 @@ def depth(data: bytes) -> int:
 
     Brackets inside strings do not count. About 1 us per KiB.
     """
-    if data.count(b"[") + data.count(b"{") <= 1:
-        return data.count(b"[") + data.count(b"{")
     if b"\\" in data:
         # Pairs of backslashes first, from the left: then one before a quote escapes it.
         data = data.replace(b"\\\\", b"").replace(b'\\"', b"")
@@ -51,12 +50,13 @@ def loads(data: bytes, max_depth: int) -> Json:
     Raises:
         Unreadable: not JSON, not UTF-8, nested too deep, or with a number no float can hold.
     """
-    if depth(data) > max_depth:
+    n_openings = data.count(b"[") + data.count(b"{")
+    if n_openings > max_depth and depth(data) > max_depth:
         raise Unreadable(Reason.TOO_DEEP, f"The body is nested deeper than {max_depth} levels.")
     try:
         return _decode(data)
     except Unreadable as error:
-        if error.reason is not Reason.NOT_JSON or not _NOT_FINITE.search(data):
+        if error.reason is not Reason.NOT_JSON or not _HINT.search(data):
             raise
     return _decode(_NOT_FINITE.sub(_as_missing, data))
 

@@ -58,6 +58,7 @@ MEDIA = (
     "text/plain",
     "image/png",
 )
+FORM = "application/x-www-form-urlencoded"
 DECODER = Decoder(Payload(), Redact())
 SECRET = "sk-planted-9f8e7d6c5b4a3210"  # noqa: S105 - planted to be looked for
 
@@ -376,7 +377,7 @@ def test_a_secret_in_other_places_is_kept_nowhere() -> None:
         (V1, b'{"instances": [[1]]}', {"authorization": SECRET, "cookie": SECRET}),
         (V1, b'{"instances": [[1]]}', {"content_type": SECRET, "content_encoding": ""}),
         ("/invocations", f"a,{SECRET}\n1,{SECRET}\n".encode(), {"content_type": "text/csv"}),
-        ("/predict", f"json={SECRET}".encode(), {"content_type": "application/x-www-form-urlencoded"}),
+        ("/predict", f"json={SECRET}".encode(), {"content_type": FORM}),
         ("/predict", f"--b\r\n\r\n{SECRET}".encode(), {"content_type": "multipart/form-data"}),
         ("/v1/chat/completions", _events(SECRET), {"content_type": "text/event-stream"}),
         ("/gen", SECRET.encode(), {"content_type": "text/event-stream"}),
