@@ -38,11 +38,7 @@ class Door:
         Raises:
             ValueError: not an http(s) address, or plain http without `allow_http`.
         """
-        parts = urlsplit(self.url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ValueError("url must begin with https:// and name a host")
-        if parts.scheme == "http" and not self.allow_http:
-            raise ValueError("url is plain http; use https, or set allow_http: true")
+        _check("url", self.url, allow_http=self.allow_http)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +140,16 @@ class CapacityStep(Door):
     max_tries: Count = 3
     """Tries before the step counts as failed. All carry one idempotency key. Default: 3."""
 
+    def __post_init__(self) -> None:
+        """Refuse a step that could not be taken, or not be taken back.
+
+        Raises:
+            ValueError: see `Door`, for both addresses.
+        """
+        Door.__post_init__(self)
+        if self.undo_url:
+            _check("undo_url", self.undo_url, allow_http=self.allow_http)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CapacitySettings:
@@ -164,3 +170,11 @@ class CapacitySettings:
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"capacity step {name!r} is there twice; names must differ")
+
+
+def _check(name: str, url: str, *, allow_http: bool) -> None:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError(f"{name} must begin with https:// and name a host")
+    if parts.scheme == "http" and not allow_http:
+        raise ValueError(f"{name} is plain http; use https, or set allow_http: true")

@@ -1,0 +1,53 @@
+"""Slack's text and blocks, within Slack's limits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from proxy.actuators.notice import Notice
+from proxy.actuators.receivers.slack import write
+from proxy.actuators.settings import Receiver
+
+RECEIVER = Receiver(name="team", type="slack", url="https://hooks.slack.example/x")
+MakeNotice = Callable[..., Notice]
+
+
+def body(notice: Notice) -> dict[str, object]:
+    """Give what Slack is sent."""
+    return msgspec.json.decode(write(notice, RECEIVER).body, type=dict[str, object])
+
+
+def test_a_message_has_header_story_and_context(make_notice: MakeNotice) -> None:
+    """Title first, then what, who, done and next, undo, and the small print."""
+    sent = body(make_notice(undo="stablehand route candidate"))
+    assert sent["text"] == (
+        ":rotating_light: Model: the candidate alone goes wrong (disagreement and output_drift): "
+        "disagreement: the outputs differ; effect of distance 0.31 share."
+    )
+    blocks = sent["blocks"]
+    assert isinstance(blocks, list)
+    assert [it["type"] for it in blocks] == ["header", *["section"] * 4, "context"]
+    assert blocks[2]["text"]["text"] == "• the outputs differ in 31 %"
+    assert blocks[3]["text"]["text"] == (
+        "*Done:* Nothing was changed.\n*Next:* A downgrade is due in 5 min if it lasts."
+    )
+    assert blocks[4]["text"]["text"] == "*Undo:* `stablehand route candidate`"
+    assert blocks[5]["elements"][0]["text"].startswith("pod-7 · since 2026-11-23T00:00:00.000Z")
+
+
+def test_markup_in_names_is_escaped(make_notice: MakeNotice) -> None:
+    """A column called `<!channel>` calls nobody."""
+    sent = write(make_notice(what="<!channel> & co", blamed=("<!here>",)), RECEIVER).body
+    assert b"<!" not in sent
+    assert b"&lt;!channel&gt; &amp; co" in sent
+
+
+def test_long_texts_are_cut_to_the_limits(make_notice: MakeNotice) -> None:
+    """An incident with a long story is still accepted."""
+    sent = body(make_notice(title="t" * 500, what="w" * 9000, blamed=("b" * 9000,)))
+    blocks = sent["blocks"]
+    assert isinstance(blocks, list)
+    assert len(blocks[0]["text"]["text"]) == 150
+    assert {len(it["text"]["text"]) <= 3000 for it in blocks if "text" in it} == {True}
