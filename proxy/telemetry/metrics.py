@@ -35,8 +35,10 @@ from proxy.records import (
 )
 from proxy.telemetry import catalogue as of
 from proxy.telemetry.catalogue import Family, Kind
+from proxy.telemetry.desk import JsonObject
 from proxy.telemetry.lines import Lines, Series
 from proxy.telemetry.settings import MetricsSettings
+from proxy.telemetry.streams import read
 from proxy.telemetry.tally import Buckets, Table
 
 CLASSIC_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -58,6 +60,9 @@ FROM_ZERO: Final[tuple[tuple[Family, tuple[str, ...]], ...]] = (
     (of.JOURNAL_FAILED, ()),
 )
 """Counters exported as 0 from the start: the first event must be seen as a rise from 0 to 1."""
+
+DRIFT_OF: Final = {AlarmName.INPUT_DRIFT: Side.INPUT, AlarmName.OUTPUT_DRIFT: Side.OUTPUT}
+"""The monitors whose streams are exported one by one, with their label `side`."""
 
 MAX_WORKERS: Final = 64
 """Relays whose pulses are remembered: far above any `listen.workers`."""
@@ -85,6 +90,7 @@ class Metrics:
         for family, labels in FROM_ZERO:
             self._tables[family.name].add(*labels, by=0)
         self._disagreement: dict[tuple[str, ...], float] = {}
+        self._detailed: set[AlarmName] = set()
         self._drift: dict[Side, tuple[Blame, ...]] = {}
         self._alarms = dict.fromkeys(AlarmName, AlarmState.INACTIVE)
         self._serving: Model | None = None
@@ -135,18 +141,45 @@ class Metrics:
         self._count(of.MIRRORED, result)
 
     def finding(self, finding: Finding) -> None:
-        """Take over what a monitor concluded: drift per stream, disagreement with its bounds."""
-        match finding.monitor:
-            case AlarmName.INPUT_DRIFT:
-                self.drift(Side.INPUT, finding.blamed)
-            case AlarmName.OUTPUT_DRIFT:
-                self.drift(Side.OUTPUT, finding.blamed)
-            case AlarmName.DISAGREEMENT if finding.verdict is not Verdict.UNKNOWN:
-                self.disagreement(finding.effect, finding.interval)
-            case AlarmName.DISAGREEMENT:
-                self._disagreement = {}
-            case _:
-                pass
+        """Take over what a monitor concluded: drift of the blamed streams, disagreement.
+
+        Where `detail` is told as well, it knows all streams and wins.
+        """
+        side = DRIFT_OF.get(finding.monitor)
+        if side is not None and finding.monitor not in self._detailed:
+            self.drift(side, finding.blamed)
+        if finding.monitor is not AlarmName.DISAGREEMENT:
+            return
+        if finding.verdict is Verdict.UNKNOWN:
+            self._disagreement = {}
+        elif finding.unit == "share" and finding.monitor not in self._detailed:
+            self.disagreement(finding.effect, finding.interval)
+
+    def detail(self, name: AlarmName, detail: JsonObject) -> None:
+        """Take over what a monitor says of all its streams (its `detail()`), once per tick."""
+        known = read(detail)
+        self._detailed.add(name)
+        side = DRIFT_OF.get(name)
+        if side is not None:
+            self.drift(
+                side,
+                [
+                    Blame(
+                        subject=stream.stream,
+                        effect=stream.effect,
+                        interval=stream.interval,
+                        unit=stream.unit,
+                        evidence=stream.evidence,
+                        n_current=stream.n,
+                        summary="",
+                    )
+                    for stream in known.streams
+                ],
+            )
+        if name is AlarmName.DISAGREEMENT:
+            self._disagreement = {}
+            if known.disagreement is not None and known.n_compared:
+                self.disagreement(known.disagreement, known.disagreement_interval)
 
     def drift(self, side: Side, streams: Iterable[Blame]) -> None:
         """Replace the drift figures of one side; the strongest `max_features` are exported."""

@@ -1,7 +1,7 @@
-"""The drift list of the page: what a monitor's `detail()` says, most suspect stream first.
+"""The streams of a monitor as the page draws them and the metrics export them.
 
-The monitors keep up to 67 bins per stream; the page draws at most `MAX_BARS`, so neighbours are
-added up here. Nothing is concluded.
+Monitors hand over plain JSON (`detail()`), which is read into records here. They keep up to 67 bins
+per stream; the page draws at most `MAX_BARS`, so neighbours are added up. Nothing is concluded.
 """
 
 from __future__ import annotations
@@ -11,18 +11,22 @@ from typing import Final
 import msgspec
 
 from proxy.records import Side
-from proxy.telemetry.desk import JsonObject, StreamView
+from proxy.telemetry.desk import AgreementView, JsonObject, StreamView
 
 MAX_BARS: Final = 24
 
 
-class _Histogram(msgspec.Struct):
+class Histogram(msgspec.Struct, frozen=True):
+    """Shares per bin."""
+
     bins: list[str] = []
     reference: list[float] = []
     current: list[float] = []
 
 
-class _Stream(msgspec.Struct):
+class Stream(msgspec.Struct, frozen=True):
+    """One stream as a monitor tells of it; what is missing has no value worth showing."""
+
     stream: str
     effect: float = 0.0
     interval: tuple[float, float] | None = None
@@ -30,30 +34,67 @@ class _Stream(msgspec.Struct):
     evidence: float = 0.0
     n: int = 0
     summary: str = ""
-    histogram: _Histogram = msgspec.field(default_factory=_Histogram)
+    histogram: Histogram = msgspec.field(default_factory=Histogram)
 
 
-class _Detail(msgspec.Struct):
+class Detail(msgspec.Struct, frozen=True):
+    """What a monitor tells of all its streams."""
+
     threshold: float = 1.0
-    streams: list[_Stream] = []
+    streams: list[Stream] = []
+    reason: str = ""
+    """Why there are no streams."""
+    disagreement: float | None = None
+    disagreement_interval: tuple[float, float] | None = None
+    certified_disagreement: float | None = None
+    n_compared: int = 0
+
+
+def read(detail: JsonObject) -> Detail:
+    """Read a monitor's `detail()`; one by model gives the candidate's, an odd one is empty."""
+    try:
+        return msgspec.convert(detail.get("candidate", detail), Detail)
+    except msgspec.ValidationError:
+        return Detail(reason="not readable")
 
 
 def stream_views(side: Side, detail: JsonObject, limit: int = 50) -> tuple[StreamView, ...]:
-    """Give the streams of `detail`, strongest evidence first, at most `limit`.
-
-    A detail by model (`{"candidate": ..., "stable": ...}`) gives the candidate's; one without
-    streams, or of another shape, gives none.
-    """
-    inner = detail.get("candidate", detail)
-    try:
-        known = msgspec.convert(inner, _Detail)
-    except msgspec.ValidationError:
-        return ()
+    """Give the streams of `detail`, strongest evidence first, at most `limit`."""
+    known = read(detail)
     ranked = sorted(known.streams, key=lambda stream: (-stream.evidence, stream.stream))
     return tuple(_view(side, stream, known.threshold) for stream in ranked[:limit])
 
 
-def _view(side: Side, stream: _Stream, threshold: float) -> StreamView:
+def agreement_view(detail: JsonObject) -> AgreementView:
+    """Give the agreement of the two models from the `detail()` of the disagreement monitor."""
+    known = read(detail)
+    if known.disagreement is None or known.n_compared == 0:
+        return AgreementView(
+            estimate=None,
+            interval=None,
+            floor=known.certified_disagreement,
+            n_pairs=0,
+            words=f"Not measured: {known.reason or 'no request was answered by both yet'}.",
+        )
+    floor, interval = known.certified_disagreement, known.disagreement_interval
+    compared = ""
+    if floor is not None and interval is not None:
+        low, high = interval
+        compared = ", as certified"
+        if low > floor:
+            compared = ", more than certified"
+        elif high < floor:
+            compared = ", less than certified"
+    return AgreementView(
+        estimate=known.disagreement,
+        interval=interval,
+        floor=floor,
+        n_pairs=known.n_compared,
+        words=f"of the compared rows get different answers{compared}.",
+    )
+
+
+def _view(side: Side, stream: Stream, threshold: float) -> StreamView:
     bars = stream.histogram
     step = -(-len(bars.bins) // MAX_BARS) or 1
     return StreamView(

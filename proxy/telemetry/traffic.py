@@ -78,6 +78,7 @@ class Traffic:
         )
 
     def _place(self, model: Model, position: Position, now_s: float, in_flight: int) -> TrafficView:
+        """Give one place: the figures of the last minute and the series of whole buckets."""
         by_number = {bucket.number: bucket for bucket in self._rings[model, position]}
         now = int(now_s // BUCKET_S)
         recent = Buckets(EDGES_S)

@@ -23,23 +23,41 @@ from proxy.telemetry.desk import (
 )
 from proxy.telemetry.metrics import Metrics
 
+ROUTING = RoutingView(
+    serving=Model.STABLE,
+    shadow=Model.CANDIDATE,
+    mirror_fraction=0.1,
+    because="disagreement",
+    since_utc="2026-01-02T03:04:00.000Z",
+)
 
-def a_status(title: str = "flights") -> Status:
+TRAFFIC = TrafficView(
+    model=Model.STABLE,
+    position=Position.SERVING,
+    per_s=10.0,
+    error_share=0.0,
+    p50_s=0.01,
+    p95_s=0.02,
+    p99_s=0.03,
+    in_flight=1,
+    bucket_s=5.0,
+    rates=(9.0, 10.0),
+    p50s_s=(0.01, None),
+    p99s_s=(0.03, 0.03),
+    errors=(0, 0),
+)
+
+
+def a_status() -> Status:
     """Give a status with one of everything."""
     return Status(
-        title=title,
+        title="flights",
         version="1.0",
         at_utc="2026-01-02T03:04:05.000Z",
         started_utc="2026-01-02T03:00:00.000Z",
         go=False,
         headline="Disagreement fires.",
-        routing=RoutingView(
-            serving=Model.STABLE,
-            shadow=Model.CANDIDATE,
-            mirror_fraction=0.1,
-            because="disagreement",
-            since_utc="2026-01-02T03:04:00.000Z",
-        ),
+        routing=ROUTING,
         models=(
             ModelView(
                 model=Model.CANDIDATE,
@@ -49,23 +67,7 @@ def a_status(title: str = "flights") -> Status:
                 ready=True,
             ),
         ),
-        traffic=(
-            TrafficView(
-                model=Model.STABLE,
-                position=Position.SERVING,
-                per_s=10.0,
-                error_share=0.0,
-                p50_s=0.01,
-                p95_s=0.02,
-                p99_s=0.03,
-                in_flight=1,
-                bucket_s=5.0,
-                rates=(9.0, 10.0),
-                p50s_s=(0.01, None),
-                p99s_s=(0.03, 0.03),
-                errors=(0, 0),
-            ),
-        ),
+        traffic=(TRAFFIC,),
         alarms=(
             AlarmView(
                 name=AlarmName.DISAGREEMENT,

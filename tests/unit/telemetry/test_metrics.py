@@ -33,38 +33,16 @@ from proxy.telemetry.metrics import MAX_WORKERS, Metrics
 from proxy.telemetry.settings import MetricsSettings
 
 EXCHANGE = Exchange(
-    id=1,
-    pair_id=None,
-    model=Model.CANDIDATE,
-    position=Position.SERVING,
-    route="/v1/models/{name}:predict",
-    started_s=100.0,
-    connected_s=100.01,
-    first_byte_s=100.04,
-    finished_s=100.06,
-    status=200,
-    failure=None,
-    failed_over=False,
-    replayed=False,
-    request_bytes=10,
-    response_bytes=20,
-    in_flight=1,
-    stream=None,
-    capture=0.0,
-)
+    1, None, Model.CANDIDATE, Position.SERVING, "/v1/models/{name}:predict",
+    started_s=100.0, connected_s=100.01, first_byte_s=100.04, finished_s=100.06, status=200,
+    failure=None, failed_over=False, replayed=False, request_bytes=10, response_bytes=20,
+    in_flight=1, stream=None, capture=0.0,
+)  # fmt: skip
 
 PULSE = Pulse(
-    worker=0,
-    pid=10,
-    at_s=0.0,
-    listening=True,
-    draining=False,
-    connections=3,
-    in_flight={"candidate/serving": 2},
-    lag_s=0.004,
-    epoch=1,
-    dropped={},
-)
+    worker=0, pid=10, at_s=0.0, listening=True, draining=False, connections=3,
+    in_flight={"candidate/serving": 2}, lag_s=0.004, epoch=1, dropped={},
+)  # fmt: skip
 
 
 def blame(subject: str, evidence: float = 1.0) -> Blame:
@@ -216,6 +194,26 @@ def test_drift_follows_the_last_finding() -> None:
     assert seen["drift_evidence{feature=temp,side=input}"] == 4.5
     assert seen["drift_evidence{feature=prediction,side=output}"] == 1.0
     assert "drift_evidence{feature=wind,side=input}" not in seen
+
+
+def test_a_monitors_detail_knows_all_streams_and_wins() -> None:
+    """Streams that are not blamed are exported, too, and the share rather than a distance."""
+    metrics = Metrics()
+    streams = [
+        {"stream": name, "effect": 0.1, "unit": "sd", "evidence": 2.0} for name in ("temp", "wind")
+    ]
+    metrics.detail(AlarmName.INPUT_DRIFT, {"streams": streams})
+    metrics.finding(finding(AlarmName.INPUT_DRIFT, blame("temp")))
+    seen = exported(metrics)
+    assert seen["drift_evidence{feature=wind,side=input}"] == 2.0
+    metrics.finding(msgspec.structs.replace(finding(AlarmName.DISAGREEMENT), unit="sd"))
+    assert not [name for name in exported(metrics) if name.startswith("disagreement")]
+    told = {"disagreement": 0.3, "disagreement_interval": [0.2, 0.4], "n_compared": 50}
+    metrics.detail(AlarmName.DISAGREEMENT, told)
+    metrics.finding(finding(AlarmName.DISAGREEMENT))
+    assert exported(metrics)["disagreement_ratio{bound=lower}"] == 0.2
+    metrics.detail(AlarmName.DISAGREEMENT, {"reason": "no benchmark"})
+    assert not [name for name in exported(metrics) if name.startswith("disagreement")]
 
 
 def test_the_strongest_features_are_exported() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from proxy.records import Side
 from proxy.telemetry.desk import JsonObject
-from proxy.telemetry.streams import MAX_BARS, stream_views
+from proxy.telemetry.streams import MAX_BARS, agreement_view, stream_views
 
 
 def stream(name: str, evidence: float, n_bins: int = 67) -> JsonObject:
@@ -65,3 +65,32 @@ def test_of_two_models_the_candidate_is_shown() -> None:
 def test_a_detail_without_streams_gives_an_empty_list(detail: JsonObject) -> None:
     """A monitor that is switched off, or of another version, breaks nothing."""
     assert stream_views(Side.INPUT, detail) == ()
+
+
+@pytest.mark.parametrize(
+    ("certified", "words"),
+    [(0.2, "as certified"), (0.05, "more than certified"), (0.5, "less than certified")],
+)
+def test_agreement_is_told_against_the_certificate(certified: float, words: str) -> None:
+    """The share with its interval, and where the certified share lies to it."""
+    view = agreement_view(
+        {
+            "streams": [],
+            "disagreement": 0.2,
+            "disagreement_interval": (0.1, 0.3),
+            "n_compared": 80,
+            "certified_disagreement": certified,
+        }
+    )
+    assert (view.estimate, view.interval, view.n_pairs) == (0.2, (0.1, 0.3), 80)
+    assert words in view.words
+
+
+def test_agreement_that_was_not_measured_has_no_figure() -> None:
+    """No pairs is not perfect agreement; the reason is given."""
+    assert agreement_view({"reason": "no certified agreement"}).words == (
+        "Not measured: no certified agreement."
+    )
+    none = agreement_view({"disagreement": 0.0, "n_compared": 0})
+    assert none.estimate is None
+    assert "Not measured" in none.words
