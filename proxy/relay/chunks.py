@@ -92,9 +92,7 @@ class ChunkScanner:
                 continue
             line_end = data.find(b"\r\n", position, position + _MAX_LINE_BYTES + 2)
             if line_end < 0:
-                if end - position >= _MAX_LINE_BYTES + 2:
-                    raise BadChunks("a line of the chunked framing is too long")
-                self._pending = data[position:]
+                self._pending = _beginning_of_line(data[position:])
                 break
             replacement = self._line(data[position:line_end])
             if replacement is not None and self._frames:
@@ -158,3 +156,12 @@ class ChunkScanner:
             return b"\r\n"
         kept = [line for name, _, line in fields if name not in FORBIDDEN_IN_TRAILERS]
         return b"\r\n".join([*kept, b"", b""]) if kept else b"\r\n"
+
+
+def _beginning_of_line(data: bytes) -> bytes:
+    """Give back what may still become a line, so that a peer learns at once when it cannot."""
+    if len(data) >= _MAX_LINE_BYTES + 2:
+        raise BadChunks("a line of the chunked framing is too long")
+    if b"\n" in data or b"\r" in data[:-1]:
+        raise BadChunks("a line of the chunked framing does not end with CRLF")
+    return data

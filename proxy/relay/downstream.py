@@ -18,17 +18,17 @@ when the connection ends with it. A malformed request is answered, and ends in L
 from __future__ import annotations
 
 import asyncio
-import re
 import socket
 import struct
 from collections.abc import Callable
 from enum import IntEnum
 from math import inf
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, Protocol, cast
 
+from proxy.relay.bodies import BodyScanner, LengthScanner
 from proxy.relay.chunks import BadChunks, ChunkScanner
 from proxy.relay.refusals import refusal
-from proxy.relay.request_head import Refusal, RequestHead
+from proxy.relay.request_head import Refusal, RequestHead, judge
 from proxy.relay.running import Running
 from proxy.relay.upstream import HIGH_WATER_BYTES
 
@@ -42,7 +42,6 @@ _LINGER_S: Final = 5.0
 """How long a client that is still sending is listened to after its last answer: closing at once
 would reset the connection, and the answer could be lost with it."""
 _MAX_LINGER_BYTES: Final = 64 * 1024 * 1024
-_METHOD: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}(?: |\Z)")
 _RESET: Final = struct.pack("ii", 1, 0)
 
 
@@ -68,21 +67,26 @@ CLOSING: Final = DownstreamState.CLOSING
 CLOSED: Final = DownstreamState.CLOSED
 
 
+class _TakesBody(Protocol):
+    """`Running.begin` or `Running.more`."""
+
+    def __call__(self, body: bytes, n_payload: int, *, is_last: bool) -> None: ...
+
+
 class DownstreamConnection(asyncio.Protocol):
     """See the module's table."""
 
     __slots__ = (
+        "_body",
         "_in_head",
         "_is_fresh",
         "_is_full",
-        "_left",
         "_lingered_bytes",
         "_paused",
         "_pending",
         "_plane",
         "_reader",
         "_running",
-        "_scanner",
         "_skipped",
         "_transport",
         "deadline_s",
@@ -101,8 +105,8 @@ class DownstreamConnection(asyncio.Protocol):
         """The end of a head that goes upstream: the client's address and the empty line."""
         self._running: Running | None = None
         self._pending = b""
-        self._left = 0
-        self._scanner: ChunkScanner | None = None
+        self._body: BodyScanner | None = None
+        """Follows the body of the running request, until its end has come."""
         self._is_fresh = True
         """No request has come yet."""
         self._in_head = False
@@ -114,7 +118,7 @@ class DownstreamConnection(asyncio.Protocol):
         self._paused = False
 
     def quiet_s(self, at_s: float) -> float:
-        """Give how long the client has been silent between requests; 0 when it is not."""
+        """Give how long the client has been silent between requests; 0: it is not."""
         if self.state != WAIT or self._in_head or self._pending or self._is_full:
             return 0.0
         listen = self._plane.listen
@@ -167,7 +171,7 @@ class DownstreamConnection(asyncio.Protocol):
         self._running = None
         if self.state >= CLOSING:
             return
-        if self._scanner is not None or self._left:
+        if self._body is not None:
             self._linger()
         elif running.closes or running.is_tunnel:
             self._close()
@@ -273,7 +277,7 @@ class DownstreamConnection(asyncio.Protocol):
             return
         try:
             if end > self._plane.judge_above_bytes:
-                self._judge(data[:end])
+                judge(data[:end], self._plane.listen)
             head = self._reader.read(data[:end])
         except Refusal as why:
             self._refuse(why)
@@ -287,78 +291,41 @@ class DownstreamConnection(asyncio.Protocol):
             self.deadline_s = self._plane.sweep.at_s + self._plane.listen.head_timeout_s
         try:
             if data not in (b"", b"\r"):
-                self._judge(data)
+                judge(data, self._plane.listen)
         except Refusal as why:
             self._refuse(why)
             return
         self._pending = data
-
-    def _judge(self, data: bytes) -> None:
-        """Refuse what cannot be, or is too long to be, a head; the same however it came."""
-        listen = self._plane.listen
-        if _METHOD.match(data) is None:
-            raise Refusal(400, "this is not HTTP")
-        line = data.partition(b"\r\n")[0]
-        target = line.partition(b" ")[2]
-        if len(target) > listen.max_target_bytes + len(b" HTTP/1.1"):
-            raise Refusal(414, f"the target is longer than {listen.max_target_bytes} bytes")
-        if len(data) > listen.max_head_bytes:
-            raise Refusal(431, f"the head is longer than {listen.max_head_bytes} bytes")
 
     def _begin(self, head: RequestHead, data: bytes, end: int) -> None:
         plane = self._plane
         self._is_fresh = self._in_head = self._skipped = False
         self.deadline_s = inf
         body = data[end:]
-        n_payload = len(body)
         self._running = running = Running(plane, self, head)
         if head.samples:
             plane.sample(running)
-        left = head.body_bytes
-        if left < 0:
-            self.state = BODY
-            self._scanner = ChunkScanner(trailers=True)
-            self._chunks(running, body, is_first=True)
-            return
-        if n_payload > left:
-            self._pending = body[left:]
-            body = body[:left]
-            n_payload = left
-        self._left = left - n_payload
-        if self._left:
-            self.state = BODY
-            self.deadline_s = plane.sweep.at_s + plane.listen.body_timeout_s
-        else:
+        length = head.body_bytes
+        if 0 <= length <= len(body):
+            self._pending = body[length:]
+            if length and running.kept_request is not None:
+                running.kept_request.add(body[:length])
             self.state = ANSWER
-        if n_payload and running.kept_request is not None:
-            running.kept_request.add(body)
-        if plane.n_in_flight > plane.listen.max_in_flight:
-            running.overload()
-        else:
-            running.begin(body, n_payload, is_last=not self._left)
+            running.begin(body[:length], length, is_last=True)
+            return
+        self.state = BODY
+        self._body = ChunkScanner() if length < 0 else LengthScanner(length)
+        self._pass_body(running, self._body, body, running.begin)
 
     def _data_body(self, data: bytes) -> None:
-        running = cast("Running", self._running)
-        if not self._is_full:
-            self.deadline_s = self._plane.sweep.at_s + self._plane.listen.body_timeout_s
-        if self._scanner is not None:
-            self._chunks(running, data, is_first=False)
-            return
-        self._left -= len(data)
-        if self._left < 0:
-            self._pending = data[self._left :]
-            data = data[: self._left]
-            self._left = 0
-        if not self._left:
-            self.state = ANSWER
-            self.deadline_s = inf
-        if running.kept_request is not None:
-            running.kept_request.add(data)
-        running.more(data, len(data), is_last=not self._left)
+        running, scanner = self._running, self._body
+        if running is not None and scanner is not None:
+            self._pass_body(running, scanner, data, running.more)
 
-    def _chunks(self, running: Running, data: bytes, *, is_first: bool) -> None:
+    def _pass_body(
+        self, running: Running, scanner: BodyScanner, data: bytes, take: _TakesBody
+    ) -> None:
         plane = self._plane
-        scanner = cast("ChunkScanner", self._scanner)
         kept = running.kept_request
         before = scanner.payload_bytes
         try:
@@ -369,19 +336,15 @@ class DownstreamConnection(asyncio.Protocol):
         if 0 < plane.listen.max_body_bytes < scanner.payload_bytes:
             running.refused(413, f"the body is longer than {plane.listen.max_body_bytes} bytes")
             return
-        is_last = scanner.is_done
-        if is_last:
+        if not self._is_full:
+            self.deadline_s = plane.sweep.at_s + plane.listen.body_timeout_s
+        if scanner.is_done:
             self.state = ANSWER
+            self._body = None
             self._pending = scanner.rest
-            self._scanner = None
-            self.deadline_s = inf
-        n_payload = scanner.payload_bytes - before
-        if not is_first:
-            running.more(out, n_payload, is_last=is_last)
-        elif plane.n_in_flight > plane.listen.max_in_flight:
-            running.overload()
-        else:
-            running.begin(out, n_payload, is_last=is_last)
+            if not self._is_full:
+                self.deadline_s = inf
+        take(out, scanner.payload_bytes - before, is_last=scanner.is_done)
 
     def _data_ahead(self, data: bytes) -> None:
         self._pending += data
@@ -412,8 +375,7 @@ class DownstreamConnection(asyncio.Protocol):
     def _linger(self) -> None:
         """Say no more, and listen a little longer."""
         self._pending = b""
-        self._scanner = None
-        self._left = 0
+        self._body = None
         self.state = LINGER
         self.deadline_s = self._plane.sweep.at_s + _LINGER_S
         if self._paused:

@@ -14,10 +14,11 @@ from typing import Final
 from proxy.clock import now_s
 from proxy.records import Failure
 from proxy.relay.answer_head import AnswerReader
+from proxy.relay.owner import Owner
 from proxy.relay.settings import Upstream
 from proxy.relay.sweep import Sweep
 from proxy.relay.tls import UpstreamTls
-from proxy.relay.upstream import IDLE, Owner, UpstreamConnection
+from proxy.relay.upstream import IDLE, UpstreamConnection
 from proxy.tasks import TaskGroup
 
 _UNREACHABLE_S: Final = 1.0

@@ -75,5 +75,7 @@ class Heart:
             # The supervisor does not read: it learns from the next pulse.
             pass
         except OSError as error:
-            log.warning("the supervisor's pipe is gone: %s", error)
+            # Nobody would restart us or end us: an orphan that keeps the port is worse than an end.
+            log.warning("the supervisor is gone (%s); draining", error)
             self._pipe = None
+            self._server.drain()

@@ -16,7 +16,7 @@ from typing import Final
 from msgspec import Struct
 
 from proxy.relay.fields import BadFields, nominated, split_fields, tokens
-from proxy.relay.settings import RelaySettings
+from proxy.relay.settings import Listen, RelaySettings
 
 MARKER: Final = b"X-Stablehand-Mirror"
 """Field that marks a copy. A request that carries it is never copied again: no loops."""
@@ -29,6 +29,7 @@ VIA: Final = b"1.1 stablehand"
 _START_LINE: Final = re.compile(
     rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}) ([^\x00-\x20\x7f]+) HTTP/([0-9])\.([0-9])"
 )
+_METHOD: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}(?: |\Z)")
 _ABSOLUTE: Final = re.compile(rb"https?://([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
 _HOST: Final = re.compile(
     rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})*(?::[0-9]*)?"
@@ -180,6 +181,23 @@ class RequestReader:
             added.append(b"X-Forwarded-Host: " + host)
         added.append(b"Via: " + VIA)
         return added
+
+
+def judge(data: bytes, listen: Listen) -> None:
+    """Refuse what cannot be, or is too long to be, a head; the same however it came.
+
+    `data` is a head or the beginning of one, not empty.
+
+    Raises:
+        Refusal: it can come to nothing.
+    """
+    if _METHOD.match(data) is None:
+        raise Refusal(400, "this is not HTTP")
+    target = data.partition(b"\r\n")[0].partition(b" ")[2]
+    if len(target) > listen.max_target_bytes + len(b" HTTP/1.1"):
+        raise Refusal(414, f"the target is longer than {listen.max_target_bytes} bytes")
+    if len(data) > listen.max_head_bytes:
+        raise Refusal(431, f"the head is longer than {listen.max_head_bytes} bytes")
 
 
 class _Lines:

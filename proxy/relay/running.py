@@ -135,6 +135,10 @@ class Running:
         """Send the request, or what there is of it: `body` goes on and carries `n_payload`."""
         self.request_bytes = n_payload
         self.request_done = is_last
+        plane = self._plane
+        if plane.n_in_flight > plane.listen.max_in_flight:
+            self._answer_failure(Failure.OVERLOAD)
+            return
         if body:
             self._hold(body)
         if not self.pool.is_reachable(self.started_s):
@@ -152,10 +156,6 @@ class Running:
             connection.send_more(body, is_last=is_last)
         elif self._held_bytes > MAX_WAITING_BYTES and not is_last:
             self._client.pause()
-
-    def overload(self) -> None:
-        """Refuse the request before it begins: too many are running."""
-        self._answer_failure(Failure.OVERLOAD)
 
     def refused(self, status: int, why: str) -> None:
         """Answer for a request that turned out bad or too long in its middle."""

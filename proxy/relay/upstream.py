@@ -21,21 +21,14 @@ import asyncio
 from collections.abc import Callable
 from enum import IntEnum
 from math import inf
-from typing import Final, Protocol, cast
+from typing import Final, cast
 
 from proxy.records import Failure
-from proxy.relay.answer_head import (
-    CHUNKED as CHUNKED_BODY,
-)
-from proxy.relay.answer_head import (
-    FIRST_FINAL,
-    SWITCHING,
-    AnswerHead,
-    AnswerReader,
-    BadAnswer,
-)
+from proxy.relay import answer_head
+from proxy.relay.answer_head import FIRST_FINAL, SWITCHING, AnswerHead, BadAnswer
+from proxy.relay.bodies import BodyScanner, LengthScanner, OpenScanner
 from proxy.relay.chunks import BadChunks, ChunkScanner
-from proxy.relay.sweep import Sweep
+from proxy.relay.owner import Home, Owner
 
 _MAX_INTERIM: Final = 32
 HIGH_WATER_BYTES: Final = 256 * 1024
@@ -64,69 +57,6 @@ TUNNEL: Final = UpstreamState.TUNNEL
 CLOSED: Final = UpstreamState.CLOSED
 
 
-class Owner(Protocol):
-    """Who sends a request over a connection and gets the answer."""
-
-    is_head: bool
-    """The request is a HEAD: its answer has no body."""
-    takes_frames: bool
-    """Chunks are passed on as chunks; else only what they carry."""
-    takes_trailers: bool
-    upgrades: bool
-    keep: Callable[[bytes], None] | None
-    """Shown each piece of the answer's payload, when there is someone to show it to."""
-
-    def on_connected(self, connection: UpstreamConnection) -> None:
-        """A new connection is ready."""
-
-    def on_not_connected(self, failure: Failure) -> None:
-        """There will be no new connection."""
-
-    def on_interim(self, head: AnswerHead) -> None:
-        """A 1xx came; the answer is still to come."""
-
-    def on_upgrade(self, head: AnswerHead, data: bytes) -> None:
-        """The upstream goes on as a websocket, beginning with `data`."""
-
-    def on_answer(
-        self, head: AnswerHead, data: bytes, n_payload: int, n_chunks: int, *, is_last: bool
-    ) -> None:
-        """The answer began: `data` is its head as it came and what goes on of its body.
-
-        It carries `n_payload` bytes, in `n_chunks` chunks.
-        """
-
-    def on_body(self, data: bytes, n_payload: int, n_chunks: int, *, is_last: bool) -> None:
-        """More of the body that goes on."""
-
-    def on_lost(self, failure: Failure, *, answered: bool) -> None:
-        """The answer will not be complete; `answered`: a byte of it had come."""
-
-    def on_full(self) -> None:
-        """The upstream takes no more of the request for now."""
-
-    def on_ready(self) -> None:
-        """The upstream takes bytes again."""
-
-
-class Home(Protocol):
-    """The pool a connection belongs to, as the connection sees it."""
-
-    reader: AnswerReader
-    sweep: Sweep
-    response_timeout_s: float
-    max_head_bytes: int
-
-    def joined(self, connection: UpstreamConnection) -> None:
-        """Count a connection."""
-
-    def give_back(self, connection: UpstreamConnection) -> None:
-        """Take a connection whose exchange is over for reuse."""
-
-    def left(self, connection: UpstreamConnection) -> None:
-        """Forget a connection."""
-
-
 class UpstreamConnection(asyncio.Protocol):
     """See the module's table."""
 
@@ -134,7 +64,6 @@ class UpstreamConnection(asyncio.Protocol):
         "_eof",
         "_home",
         "_is_full",
-        "_left",
         "_n_interim",
         "_pending",
         "_reader",
@@ -163,9 +92,8 @@ class UpstreamConnection(asyncio.Protocol):
         self.request_done = True
         """The owner has written the whole request."""
         self._pending = b""
-        self._left = 0
         self._n_interim = 0
-        self._scanner: ChunkScanner | None = None
+        self._scanner: BodyScanner | None = None
         self._reusable = False
         self._is_full = False
         self._eof = False
@@ -330,93 +258,68 @@ class UpstreamConnection(asyncio.Protocol):
             return
         # A body sent wrongly with a HEAD's answer would be taken for the next answer.
         self._reusable = head.keep_alive and not owner.is_head
-        left = 0 if owner.is_head else head.body_bytes
-        if left < 0:
-            self._answer_of_open_length(owner, head, data, end)
+        length = 0 if owner.is_head else head.body_bytes
+        if 0 <= length <= len(data) - end:
+            self._whole_answer(owner, head, data, end)
             return
-        if head.announced_bytes > 0 and head.body_bytes == 0:
-            # The same is to be feared of a 204 or 304 that announces a body.
-            self._reusable = False
-        n_body = len(data) - end
-        if n_body > left:
-            self._reusable = False
-            data = data[: end + left]
-            n_body = left
-        if n_body and owner.keep is not None:
-            owner.keep(data[end:])
-        if n_body == left:
-            self._end()
-            owner.on_answer(head, data, n_body, 1, is_last=True)
-            return
-        self.state = LENGTH
-        self._left = left - n_body
         self.deadline_s = self._sweep.at_s + self._home.response_timeout_s
-        owner.on_answer(head, data, n_body, 1, is_last=False)
-
-    def _answer_of_open_length(self, owner: Owner, head: AnswerHead, data: bytes, end: int) -> None:
-        self.deadline_s = self._sweep.at_s + self._home.response_timeout_s
-        if head.body_bytes == CHUNKED_BODY:
+        if length == answer_head.CHUNKED:
             self.state = CHUNKED
             self._scanner = ChunkScanner(frames=owner.takes_frames, trailers=owner.takes_trailers)
-            scanned = self._scan(owner, data[end:])
-            if scanned is not None:
-                out, n_payload, n_chunks, is_done = scanned
-                owner.on_answer(head, head.raw + out, n_payload, n_chunks, is_last=is_done)
-            return
-        self.state = UNTIL_EOF
-        n_body = len(data) - end
-        if n_body and owner.keep is not None:
-            owner.keep(data[end:])
-        owner.on_answer(head, data, n_body, 1, is_last=False)
+        elif length == answer_head.UNTIL_CLOSE:
+            self.state = UNTIL_EOF
+            self._scanner = OpenScanner()
+        else:
+            self.state = LENGTH
+            self._scanner = LengthScanner(length)
+        scanned = self._scan(owner, self._scanner, data[end:])
+        if scanned is not None:
+            out, n_payload, n_chunks, is_done = scanned
+            if len(out) != len(data) - end:
+                data = head.raw + out
+            owner.on_answer(head, data, n_payload, n_chunks, is_last=is_done)
 
-    def _scan(self, owner: Owner, data: bytes) -> tuple[bytes, int, int, bool] | None:
+    def _whole_answer(self, owner: Owner, head: AnswerHead, data: bytes, end: int) -> None:
+        """Hand over an answer that came in one piece: nearly all do."""
+        length = 0 if owner.is_head else head.body_bytes
+        if len(data) > end + length:
+            self._reusable = False
+            data = data[: end + length]
+        if head.announced_bytes > 0 and head.body_bytes == 0:
+            # A 204 or 304 that announces a body may have one, like the answer to a HEAD.
+            self._reusable = False
+        if length and owner.keep is not None:
+            owner.keep(data[end:])
+        self._end()
+        owner.on_answer(head, data, length, 1, is_last=True)
+
+    def _data_body(self, data: bytes) -> None:
+        owner, scanner = self.owner, self._scanner
+        if owner is None or scanner is None:
+            return
+        self.deadline_s = self._sweep.at_s + self._home.response_timeout_s
+        scanned = self._scan(owner, scanner, data)
+        if scanned is not None:
+            out, n_payload, n_chunks, is_done = scanned
+            owner.on_body(out, n_payload, n_chunks, is_last=is_done)
+
+    def _scan(
+        self, owner: Owner, scanner: BodyScanner, data: bytes
+    ) -> tuple[bytes, int, int, bool] | None:
         """Give what goes on, its payload, its chunks, whether it ends; `None`: it was broken."""
-        scanner = cast("ChunkScanner", self._scanner)
         n_chunks, n_bytes = scanner.n_chunks, scanner.payload_bytes
         try:
             out = scanner.feed(data, owner.keep)
         except BadChunks:
             self._fail(Failure.PROTOCOL)
             return None
-        n_chunks, n_bytes = scanner.n_chunks - n_chunks, scanner.payload_bytes - n_bytes
-        if scanner.is_done:
+        is_done = scanner.is_done
+        if is_done:
             if scanner.rest:
                 self._reusable = False
             self._scanner = None
             self._end()
-            return out, n_bytes, n_chunks, True
-        return out, n_bytes, n_chunks, False
-
-    def _data_length(self, data: bytes) -> None:
-        owner = cast("Owner", self.owner)
-        left = self._left - len(data)
-        if left < 0:
-            self._reusable = False
-            data = data[:left]
-            left = 0
-        self._left = left
-        if owner.keep is not None:
-            owner.keep(data)
-        if left:
-            self.deadline_s = self._sweep.at_s + self._home.response_timeout_s
-        else:
-            self._end()
-        owner.on_body(data, len(data), 1, is_last=left == 0)
-
-    def _data_chunked(self, data: bytes) -> None:
-        owner = cast("Owner", self.owner)
-        self.deadline_s = self._sweep.at_s + self._home.response_timeout_s
-        scanned = self._scan(owner, data)
-        if scanned is not None:
-            out, n_payload, n_chunks, is_done = scanned
-            owner.on_body(out, n_payload, n_chunks, is_last=is_done)
-
-    def _data_until_eof(self, data: bytes) -> None:
-        owner = cast("Owner", self.owner)
-        self.deadline_s = self._sweep.at_s + self._home.response_timeout_s
-        if owner.keep is not None:
-            owner.keep(data)
-        owner.on_body(data, len(data), 1, is_last=False)
+        return out, scanner.payload_bytes - n_bytes, scanner.n_chunks - n_chunks, is_done
 
     def _data_tunnel(self, data: bytes) -> None:
         if self.owner is not None:
@@ -442,9 +345,9 @@ class UpstreamConnection(asyncio.Protocol):
 _ON_DATA: Final[dict[UpstreamState, Callable[[UpstreamConnection, bytes], None]]] = {
     IDLE: UpstreamConnection._data_unasked,  # noqa: SLF001  # the table belongs to the class
     HEAD: UpstreamConnection._data_head,  # noqa: SLF001  # same
-    LENGTH: UpstreamConnection._data_length,  # noqa: SLF001  # same
-    CHUNKED: UpstreamConnection._data_chunked,  # noqa: SLF001  # same
-    UNTIL_EOF: UpstreamConnection._data_until_eof,  # noqa: SLF001  # same
+    LENGTH: UpstreamConnection._data_body,  # noqa: SLF001  # same
+    CHUNKED: UpstreamConnection._data_body,  # noqa: SLF001  # same
+    UNTIL_EOF: UpstreamConnection._data_body,  # noqa: SLF001  # same
     TUNNEL: UpstreamConnection._data_tunnel,  # noqa: SLF001  # same
     CLOSED: UpstreamConnection._data_ignored,  # noqa: SLF001  # same
 }
