@@ -1,0 +1,162 @@
+"""What people are told, word for word where the words are the promise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+import pytest
+
+from proxy.policy import Facts, Incident, PolicySettings, acknowledge, decide, override
+from proxy.records import Alarm, AlarmName, AlarmState, Model, Posture, Verdict
+
+MakeAlarm = Callable[..., Alarm]
+MakeFacts = Callable[..., Facts]
+
+
+def tell(facts: Facts, posture: Posture, now_s: float = 600.0, **changes: object) -> Incident:
+    """Give the one incident of a decision."""
+    (incident,) = decide(posture, facts, PolicySettings(**changes), now_s).incidents
+    return incident
+
+
+def test_a_fault_of_the_candidate_is_told_whole(
+    make_facts: MakeFacts, make_alarm: MakeAlarm
+) -> None:
+    """Model, effect with interval, since when, what was done, what next, how to undo."""
+    incident = tell(make_facts(make_alarm(AlarmName.DISAGREEMENT)), Posture())
+    assert incident.title == "Model: the candidate alone goes wrong (disagreement)"
+    assert incident.what == (
+        "disagreement: temp left its reference; effect of temp 0.31 share (between 0.27 and 0.35),"
+        " from 420 against 5,000 of reference. It began about 11 min ago. The stable model does"
+        " well on the same traffic, so the candidate is to blame."
+    )
+    assert incident.since_s == -60.0
+    assert incident.blamed == ("temp moved by 0.31",)
+    assert incident.done == "Traffic was led to the stable model 0 s ago."
+    assert incident.next == (
+        "Compare the candidate's last change with the onset, mend it, then restore it."
+        " To take over: stablehand ack disagreement --by NAME --why TEXT"
+    )
+    assert incident.undo == "stablehand route candidate"
+
+
+def test_changed_data_is_told_as_data(make_facts: MakeFacts, make_alarm: MakeAlarm) -> None:
+    """Not the model; the column is named; nothing was changed, and why switching would not help."""
+    facts = make_facts(make_alarm(AlarmName.INPUT_DRIFT), make_alarm(AlarmName.OUTPUT_DRIFT))
+    incident = tell(facts, Posture(), 0.0)
+    assert incident.title.startswith("Data, not model: the incoming data has changed")
+    assert incident.title.endswith("(output_drift and input_drift)")
+    assert "would not help" in incident.what
+    assert incident.done == "Nothing was changed."
+    assert "Look at where temp comes from." in incident.next
+    assert incident.undo == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "title"),
+    [
+        (AlarmName.LATENCY, {"shared": Verdict.BREACH}, "Infrastructure: not the candidate alone"),
+        (AlarmName.LATENCY, {"shared": Verdict.UNKNOWN}, "Cause not known yet"),
+        (AlarmName.WATCHING, {}, "Monitoring: the watching itself is degraded"),
+    ],
+)
+def test_other_causes_have_titles_of_their_own(
+    make_facts: MakeFacts,
+    make_alarm: MakeAlarm,
+    name: AlarmName,
+    changes: dict[str, object],
+    title: str,
+) -> None:
+    """Infrastructure, unknown, monitoring."""
+    incident = tell(make_facts(make_alarm(name, **changes)), Posture(), 0.0)
+    assert incident.title == f"{title} ({name})"
+
+
+def test_what_comes_next_by_itself_is_told_first(
+    make_facts: MakeFacts, make_alarm: MakeAlarm
+) -> None:
+    """Who reads it knows how long there is to act."""
+    incident = tell(make_facts(make_alarm(AlarmName.DISAGREEMENT)), Posture(), 60.0)
+    assert incident.next.startswith("A downgrade is due in 9 min if it lasts. Compare")
+
+
+def test_an_obstacle_is_told(make_facts: MakeFacts, make_alarm: MakeAlarm) -> None:
+    """No way back is said as long as there is none."""
+    facts = make_facts(make_alarm(AlarmName.DISAGREEMENT), stable_ready=False)
+    incident = tell(facts, Posture())
+    assert incident.next.startswith("No downgrade: no way back, the stable model is not ready. ")
+    assert incident.done == "A person was called 0 s ago."
+
+
+def test_a_persons_routing_and_acknowledgement_are_told(
+    make_facts: MakeFacts, make_alarm: MakeAlarm
+) -> None:
+    """Who has it, why, and how to give the routing back; nobody is asked to take over."""
+    facts = make_facts(make_alarm(AlarmName.DISAGREEMENT))
+    posture, _ = override(Posture(), Model.CANDIDATE, "kim", 0.0)
+    posture = acknowledge(posture, None, "kim", "known", facts.alarms, 0.0)
+    incident = tell(facts, posture, 0.0)
+    assert incident.done == (
+        "Traffic goes to the candidate model: kim chose candidate. Acknowledged by kim: known."
+    )
+    assert incident.undo == "stablehand route auto"
+    assert "stablehand ack" not in incident.next
+
+
+def test_capacity_in_force_is_told(make_facts: MakeFacts, make_alarm: MakeAlarm) -> None:
+    """By the names of the steps."""
+    facts = make_facts(make_alarm(AlarmName.THROUGHPUT), capacity=("replicas",))
+    assert tell(facts, Posture(), 0.0).done == "Capacity steps in force: replicas."
+
+
+def test_a_dry_run_says_what_would_have_been(make_facts: MakeFacts, make_alarm: MakeAlarm) -> None:
+    """And offers no undo, since there is nothing to undo."""
+    incident = tell(make_facts(make_alarm(AlarmName.DISAGREEMENT)), Posture(), dry_run=True)
+    assert incident.done == "Dry run: traffic would have been led to the stable model."
+    assert incident.undo == ""
+
+
+def test_a_stated_fact_is_told_without_an_effect(
+    make_facts: MakeFacts, make_alarm: MakeAlarm
+) -> None:
+    """A probe that fails has no effect size."""
+    alarm = make_alarm(AlarmName.STABLE_UNREADY, reason="the stable model is not ready: refused")
+    incident = tell(make_facts(alarm), Posture(), 0.0)
+    assert incident.what.startswith("the stable model is not ready: refused. It began")
+
+
+def test_an_alarm_not_measured_now_says_so(make_facts: MakeFacts, make_alarm: MakeAlarm) -> None:
+    """A firing alarm whose monitor has gone blind does not repeat an old figure."""
+    alarm = make_alarm(AlarmName.LATENCY, verdict=Verdict.UNKNOWN, reason="no traffic.")
+    what = tell(make_facts(alarm), Posture(), 0.0).what
+    assert what.startswith("latency: not measured now (no traffic).")
+
+
+@pytest.mark.parametrize(
+    ("serving", "words"),
+    [(Model.CANDIDATE, "Nothing is left"), (Model.STABLE, "stablehand route candidate")],
+)
+def test_the_end_says_what_is_left_to_do(
+    make_facts: MakeFacts, make_alarm: MakeAlarm, serving: Model, words: str
+) -> None:
+    """After a downgrade the way back is a person's, and the command is there."""
+    alarm = make_alarm(AlarmName.DISAGREEMENT)
+    posture = Posture(serving=serving, incidents={"disagreement#1": "disagreement#1"})
+    ended = msgspec.structs.replace(alarm, state=AlarmState.RESOLVED, since_s=120.0, began_s=0.0)
+    decision = decide(posture, make_facts(ended), PolicySettings(), 180.0)
+    (incident,) = decision.incidents
+    assert (incident.is_over, incident.title) == (True, "Over: disagreement")
+    assert incident.what == "Back within tolerance; it lasted 2 min."
+    assert words in incident.next
+    assert decision.diagnosis == ""
+
+
+def test_the_diagnosis_joins_the_open_incidents(
+    make_facts: MakeFacts, make_alarm: MakeAlarm
+) -> None:
+    """One paragraph per incident, worst first."""
+    facts = make_facts(make_alarm(AlarmName.WATCHING), make_alarm(AlarmName.DISAGREEMENT))
+    one, two = decide(Posture(), facts, PolicySettings(), 0.0).diagnosis.split("\n\n")
+    assert one.startswith("Model: ")
+    assert two.startswith("Monitoring: ")

@@ -1,0 +1,48 @@
+"""How figures are said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from proxy.policy.words import effect, listed, span
+from proxy.records import AlarmName, Finding
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (-1.0, "0 s"),
+        (0.4, "0 s"),
+        (59.0, "59 s"),
+        (60.0, "1 min"),
+        (90.0, "1.5 min"),
+        (3600.0, "1 h"),
+        (86_400.0, "1 d"),
+        (200_000.0, "2.31 d"),
+    ],
+)
+def test_a_span_is_said_in_the_largest_unit_that_fits(seconds: float, words: str) -> None:
+    """Three figures are enough for people."""
+    assert span(seconds) == words
+
+
+def test_an_effect_is_never_said_without_interval_and_sample(
+    make_finding: Callable[..., Finding],
+) -> None:
+    """Unless there is none to say."""
+    name = AlarmName.LATENCY
+    full = "0.31 share (between 0.27 and 0.35), from 420 against 5,000 of reference"
+    assert effect(make_finding(name)) == full
+    assert effect(make_finding(name, interval=None, n_reference=0)) == "0.31 share, from 420"
+    assert effect(make_finding(AlarmName.STABLE_UNREADY)) == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [((), ""), (("a",), "a"), (("a", "b"), "a and b"), (("a", "b", "c"), "a, b and c")],
+)
+def test_words_are_joined_as_people_do(words: tuple[str, ...], said: str) -> None:
+    """Commas, and an `and` before the last."""
+    assert listed(words) == said
