@@ -37,11 +37,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
+from proxy.demo.arrays import ArraysError, read_arrays, write_arrays
 from proxy.records import Scalar
 
 NUMBERS: Final = (
@@ -147,24 +147,24 @@ def load(folder: Path) -> Flights:
     if stored is not None:
         return stored
     flights = _from_package()
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = cache.with_suffix(".partial.npz")
-    arrays = {"departed": flights.departed, "late": flights.late, **flights.columns}
-    np.savez(partial, allow_pickle=False, **arrays)
-    partial.replace(cache)
+    write_arrays(cache, {"departed": flights.departed, "late": flights.late, **flights.columns})
     return flights
 
 
 def _from_cache(cache: Path) -> Flights | None:
     """Give what an earlier run stored; None when there is nothing, or nothing readable."""
     try:
-        with np.load(cache) as stored:
-            return Flights(
-                columns={name: stored[name] for name in COLUMNS},
-                departed=stored["departed"],
-                late=stored["late"],
-            )
-    except (OSError, ValueError, KeyError, BadZipFile):
+        stored = read_arrays(cache)
+        columns: dict[str, NDArray[np.float64] | NDArray[np.str_]] = {}
+        for name in COLUMNS:
+            column = stored[name]
+            columns[name] = column.astype(np.float64) if name in NUMBERS else column.astype(np.str_)
+        return Flights(
+            columns=columns,
+            departed=stored["departed"].astype("M8[m]"),
+            late=stored["late"].astype(np.float64),
+        )
+    except (ArraysError, KeyError):
         return None
 
 

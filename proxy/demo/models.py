@@ -17,17 +17,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol, TypeAlias
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from proxy.demo import flights as flights_module
+from proxy.demo.arrays import Arrays, ArraysError, read_arrays, write_arrays
 from proxy.demo.flights import NUMBERS, TRAINING, WORDS, DemoError, Flights
 from proxy.records import Model, Scalar
 
 Floats: TypeAlias = NDArray[np.float64]
-Arrays: TypeAlias = dict[str, NDArray[np.generic]]
 
 TRAINED_ORDER: Final = NUMBERS
 """The order in which both models were trained on the numeric columns."""
@@ -180,10 +179,9 @@ def read(path: Path) -> Classifier:
         DemoError: the file is missing or damaged.
     """
     try:
-        with np.load(path) as stored:
-            arrays: Arrays = {name: stored[name] for name in stored.files}
+        arrays = read_arrays(path)
         return BoostedModel(arrays) if "threshold" in arrays else LogisticModel(arrays)
-    except (OSError, ValueError, KeyError, BadZipFile) as error:
+    except (ArraysError, ValueError, KeyError) as error:
         raise DemoError(f"{path}: no trained model ({error}); delete it and start again") from error
 
 
@@ -207,7 +205,6 @@ def train(flights: Flights, folder: Path) -> TrainedFiles:
         raise DemoError(
             f"scikit-learn is missing ({error}); pip install 'stablehand[demo]'"
         ) from error
-    folder.mkdir(parents=True, exist_ok=True)
     period = flights.between(TRAINING)
     period = period.where(~np.isnan(period.late))
     rows = period.rows(0, len(period))
@@ -216,8 +213,8 @@ def train(flights: Flights, folder: Path) -> TrainedFiles:
     numbers = encoder.numbers(rows, TRAINED_ORDER)
     stable = _train_logistic(np.hstack([numbers, encoder.one_hot(rows)]), late)
     candidate = _train_trees(np.hstack([numbers, encoder.words(rows)]), late)
-    _store(files.stable, encoder.arrays() | stable)
-    _store(files.candidate, encoder.arrays() | candidate)
+    write_arrays(files.stable, encoder.arrays() | stable)
+    write_arrays(files.candidate, encoder.arrays() | candidate)
     return files
 
 
@@ -226,12 +223,6 @@ def _key(flights: Flights) -> str:
     for source in (__file__, flights_module.__file__):
         digest.update(Path(source).read_bytes())
     return digest.hexdigest()[:12]
-
-
-def _store(path: Path, arrays: Arrays) -> None:
-    partial = path.with_suffix(".partial.npz")
-    np.savez(partial, allow_pickle=False, **arrays)
-    partial.replace(path)
 
 
 def _fit_encoder(flights: Flights) -> Encoder:
