@@ -26,6 +26,11 @@ UNSEEN_SPECIAL = 4.0
 """Missing values and wrong types that the reference hardly has borrow no more than this: they are
 no property of the season that makes rows alike, so when they come in a cluster, that is news."""
 SPECIAL = ("missing", "wrong type")
+NESTED_TAILS = (
+    ("lowest 1 %", "lowest 0.1 %", "below the reference"),
+    ("highest 1 %", "highest 0.1 %", "above the reference"),
+)
+"""The tails of each side, the widest first."""
 
 
 def block_lengths(n_rows: int) -> list[int]:
@@ -66,9 +71,10 @@ def batch_means(values: Floats, lengths: Sequence[int]) -> float:
 def measure(functionals: Sequence[Functional], bins: Bins) -> dict[str, float]:
     """Give the design effect of each functional from the bins of rows in order of time.
 
-    A share with fewer than 20 hits (values below the reference's minimum have none at all) cannot
-    show its own clusters. It borrows the largest figure among the functionals that could be
-    measured: what makes rows alike in their location or their 1 % tail makes them alike beyond it.
+    What is rare cannot show its own clusters. So every tail counts as at least as clustered as the
+    next wider tail of its side, which values beyond the reference's range, never seen there, borrow
+    in full: a cold night that leaves the range is a cold night. Any other share with fewer than 20
+    hits borrows the largest figure of its column.
 
     Args:
         functionals: the functionals of one column.
@@ -79,15 +85,29 @@ def measure(functionals: Sequence[Functional], bins: Bins) -> dict[str, float]:
     """
     lengths = block_lengths(len(bins))
     measured: dict[str, float] = {}
-    unmeasured: list[str] = []
+    rare: list[str] = []
     for functional in functionals:
         counted = functional.applies[bins]
         values = functional.values[bins][counted]
         if functional.form is Form.SHARE and values.sum() < MIN_HITS:
-            unmeasured.append(functional.name)
+            rare.append(functional.name)
         else:
             measured[functional.name] = batch_means(values, lengths)
-    borrowed = max(measured.values(), default=1.0)
-    return measured | {
-        name: min(borrowed, UNSEEN_SPECIAL) if name in SPECIAL else borrowed for name in unmeasured
-    }
+    largest = max(measured.values(), default=1.0)
+    for side in NESTED_TAILS:
+        _borrow(measured, side)
+    for name in rare:
+        borrowed = min(largest, UNSEEN_SPECIAL) if name in SPECIAL else largest
+        measured.setdefault(name, borrowed)
+    return measured
+
+
+def _borrow(measured: dict[str, float], side: Sequence[str]) -> None:
+    """Give each tail at least the figure of the next wider one that is known."""
+    wider = 1.0
+    known = False
+    for name in side:
+        known = known or name in measured
+        wider = max(wider, measured.get(name, 1.0))
+        if known:
+            measured[name] = wider

@@ -37,6 +37,8 @@ MIN_CATEGORY_ROWS: Final = 5
 SMALL_REFERENCE: Final = 1000
 MAX_ROWS: Final = 500_000
 """More rows hardly sharpen a profile: their sampling error is far below every tolerance."""
+LARGEST: Final = 1e150
+"""Numbers beyond this are no measurements: their squares overflow. They do not shape a profile."""
 MOSTLY: Final = 0.5
 DEPENDENT: Final = 50.0
 """Design effects above this are worth a warning."""
@@ -201,7 +203,7 @@ def _categorical(name: str, present: Sequence[Scalar], values: Sequence[Scalar])
 def _is_finite_number(value: Scalar) -> bool:
     if isinstance(value, bool):
         return False
-    return isinstance(value, (int, float)) and abs(value) < float("inf")
+    return isinstance(value, (int, float)) and abs(value) < LARGEST
 
 
 def _warn_of_size(n: int) -> list[str]:

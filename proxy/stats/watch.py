@@ -112,7 +112,7 @@ class Watch:
     @property
     def confirmation(self) -> float:
         """The log e-value of the data after the breach; 0 without a breach."""
-        if self.breach is None:
+        if self.breach is None or self.breach.n_ticks == 0:
             return 0.0
         wealth = float(self.breach.confirmation.sum(dtype=np.float64))
         return math.log(max(wealth, 1e-30))
@@ -191,6 +191,10 @@ class Watch:
             return
         breach.n_recovering += 1
         breach.fresh.fold(factors)
+        if breach.fresh.evidence() >= breach.fresh.threshold:
+            # What was blamed recovers, but something else broke meanwhile: it is one breach.
+            self._blame(breach)
+            return
         calm = breach.fresh.evidence() < CALM * breach.fresh.threshold
         if self.recovery >= self._resolve_evidence and calm:
             self.detector.wealth = breach.fresh.wealth
@@ -215,6 +219,12 @@ class Watch:
                 self.history.last(breach.onset, self.layout.bins[stream]),
                 watched.design_effects[carrier],
             )
+        lasting = {
+            stream: recovery
+            for stream, recovery in breach.recoveries.items()
+            if recovery.evidence() < self._resolve_evidence
+        }
+        breach.recoveries = lasting or breach.recoveries
         breach.carriers = {stream: self.carrier(stream) for stream in breach.recoveries}
 
     def _score(self, stream: int) -> Floats:

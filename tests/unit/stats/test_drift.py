@@ -1,0 +1,67 @@
+"""Drift of a profile: which columns are watched, and whether the profile fits."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from proxy.records import Model, Rows, Side
+from proxy.stats.bets import Tolerance
+from proxy.stats.drift import DriftRule, ProfileWatch, profile_watch
+from proxy.stats.profile import build_profile
+from proxy.stats.watch import Certainty
+
+RNG = np.random.default_rng(1)
+CERTAINTY = Certainty(run_length_ticks=1e6)
+PROFILE = build_profile({name: list(RNG.normal(size=500)) for name in "abc"}, RNG, ordered=False)
+
+
+def rows(column: str, n: int = 10) -> Rows:
+    """Give rows with one column."""
+    return Rows(
+        exchange_id=1,
+        at_s=0.0,
+        model=Model.CANDIDATE,
+        side=Side.INPUT,
+        columns=(column,),
+        values=([0.0] * n,),
+        n=n,
+    )
+
+
+def test_ignored_columns_and_the_bound_choose_what_is_watched() -> None:
+    """Ignored columns are left out; beyond the bound the heaviest stay."""
+    rule = DriftRule(tolerance=Tolerance(effect=0.1), ignore=frozenset({"a"}))
+    assert [column.name for column in rule.chosen(PROFILE)] == ["b", "c"]
+    bounded = DriftRule(tolerance=Tolerance(effect=0.1), weights={"c": 5.0}, max_columns=1)
+    assert [column.name for column in bounded.chosen(PROFILE)] == ["c"]
+
+
+def test_nothing_to_compare_with_is_no_watch() -> None:
+    """No profile, an empty one, or everything ignored."""
+    rule = DriftRule(tolerance=Tolerance(effect=0.1))
+    assert profile_watch(None, rule, CERTAINTY) is None
+    assert profile_watch(build_profile({}, RNG, ordered=True), rule, CERTAINTY) is None
+    all_ignored = DriftRule(tolerance=Tolerance(effect=0.1), ignore=frozenset("abc"))
+    assert profile_watch(PROFILE, all_ignored, CERTAINTY) is None
+    assert isinstance(profile_watch(PROFILE, rule, CERTAINTY), ProfileWatch)
+
+
+def test_misfit_is_said_when_most_rows_are_foreign() -> None:
+    """The wrong benchmark shows in rows without any certified column."""
+    watch = ProfileWatch(PROFILE, DriftRule(tolerance=Tolerance(effect=0.1)), CERTAINTY)
+    watch.count(rows("a"))
+    assert watch.misfit() == ""
+    watch.count(rows("x0", 50))
+    assert "50 rows" in watch.misfit()
+
+
+def test_tick_folds_and_reset_forgets() -> None:
+    """Rows reach the history with the tick, and are dropped by a reset before it."""
+    watch = ProfileWatch(PROFILE, DriftRule(tolerance=Tolerance(effect=0.1)), CERTAINTY)
+    watch.count(rows("a"))
+    watch.reset()
+    watch.tick()
+    assert watch.watch.history.n_ticks == 0
+    watch.count(rows("a"))
+    watch.tick()
+    assert watch.watch.history.n_ticks == 1

@@ -1,0 +1,63 @@
+"""The benchmark file: what is written can be read, and nothing else."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from proxy.benchmark import Benchmark, BenchmarkError, dump, load
+from proxy.stats.profile import build_profile
+
+RNG = np.random.default_rng(0)
+BENCHMARK = Benchmark(
+    created_utc="2026-01-01T00:00:00Z",
+    models={"candidate": "new"},
+    sha256={"candidate": "ab"},
+    input=build_profile(
+        {"age": list(RNG.normal(size=500)), "city": ["york", "bath"] * 250, "gone": [None] * 500},
+        RNG,
+        ordered=True,
+    ),
+)
+
+
+def test_round_trip_is_exact_and_readable() -> None:
+    """Writing and reading gives the same value, as indented JSON."""
+    raw = dump(BENCHMARK)
+    assert load(raw) == BENCHMARK
+    assert json.loads(raw)["models"] == {"candidate": "new"}
+    assert raw.endswith(b"}\n")
+
+
+@pytest.mark.parametrize(
+    "raw", [b"", b"{}", b"[1]", b"\xff", dump(BENCHMARK)[:500], b'{"version": 1}']
+)
+def test_damaged_files_are_refused_in_words(raw: bytes) -> None:
+    """A file that is no benchmark gives one clear sentence with what to do."""
+    with pytest.raises(BenchmarkError, match="certify again"):
+        load(raw)
+
+
+def test_another_version_is_refused() -> None:
+    """A benchmark of a later version is not guessed at."""
+    with pytest.raises(BenchmarkError, match="version 9"):
+        load(dump(BENCHMARK).replace(b'"version": 1', b'"version": 9'))
+
+
+def test_contradictions_are_refused() -> None:
+    """Masses that do not fit the bins, and edges that fall, are found when the file is read."""
+    for change, word in (("masses", "masses"), ("edges", "increase")):
+        broken = json.loads(dump(BENCHMARK))
+        column = broken["input"]["columns"][0]
+        column[change] = column[change][:-1] if change == "masses" else column[change][::-1]
+        with pytest.raises(BenchmarkError, match=word):
+            load(json.dumps(broken).encode())
+
+
+def test_unknown_fields_are_refused() -> None:
+    """A misspelt field is an error and not ignored."""
+    broken = json.loads(dump(BENCHMARK)) | {"latencies": {}}
+    with pytest.raises(BenchmarkError, match="latencies"):
+        load(json.dumps(broken).encode())
