@@ -213,13 +213,18 @@ def key(alarm: Alarm) -> str:
 
 
 def is_hard(finding: Finding, rule: AlarmRule) -> bool:
-    """Say whether the finding is a failure so plain that the hold is waived."""
+    """Say whether the finding is a failure so plain that the hold is waived.
+
+    The evidence is that of the detection and of the data after it: detectors bound their evidence
+    just above their own threshold, which may lie below the one asked for here.
+    """
+    evidence = finding.evidence + max(0.0, finding.confirmation)
     return (
         rule.hard_effect is not None
         and finding.verdict is Verdict.BREACH
         and finding.unit == "share"
         and finding.effect >= rule.hard_effect
-        and finding.evidence >= rule.hard_evidence
+        and evidence >= rule.hard_evidence
     )
 
 

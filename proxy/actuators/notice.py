@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from proxy.actuators.settings import Severity
-from proxy.policy import Cause, Incident
+from proxy.policy import Cause, Incident, is_dry
 from proxy.records import Action, AlarmName, Finding, Outcome, StepKind
 
 Kind: TypeAlias = Literal["firing", "resolved", "escalation", "action"]
@@ -113,6 +113,8 @@ def acted(
     action = outcome.action
     step = f"{action.step.kind} {action.step.argument}".strip()
     result = "done" if outcome.ok else f"failed: {outcome.error}"
+    if is_dry(action):
+        result = "not carried out (dry run)"
     notice = _notice("action", action, incident, finding, scene)
     return msgspec.structs.replace(notice, title=f"{step}: {result}", what=action.because)
 
@@ -120,6 +122,7 @@ def acted(
 def _notice(
     kind: Kind, action: Action, incident: Incident | None, finding: Finding | None, scene: Scene
 ) -> Notice:
+    """Put together what every kind of notice says."""
     alarm = action.alarms[0].value if action.alarms else ""
     days = scene.expected_run_length_s / DAY_S
     return Notice(

@@ -68,6 +68,7 @@ def tell(story: Story, closed: Mapping[str, tuple[AlarmName, ...]]) -> tuple[Inc
 
 
 def _open(incident: str, alarms: list[Alarm], story: Story) -> Incident:
+    """Tell an incident that lasts."""
     names = tuple(alarm.name for alarm in alarms)
     known = [story.causes[name] for name in names if story.causes[name] is not Cause.UNKNOWN]
     cause = known[0] if known else Cause.UNKNOWN
@@ -95,6 +96,7 @@ def _open(incident: str, alarms: list[Alarm], story: Story) -> Incident:
 
 
 def _over(incident: str, names: tuple[AlarmName, ...], story: Story) -> Incident:
+    """Tell the end of an incident, and what is left to do."""
     alarms = [story.moment.facts.alarms[it] for it in names if it in story.moment.facts.alarms]
     since_s = min((it.since_s for it in alarms), default=story.moment.now_s)
     began = [it.began_s for it in alarms if it.began_s is not None]

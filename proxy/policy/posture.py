@@ -119,6 +119,24 @@ def shifted(posture: Posture, delta_s: float) -> Posture:
     )
 
 
+def resume(posture: Posture, saved: Routing, found: Routing | None, now_s: float) -> Posture:
+    """Believe the routing found on disk when it is newer than the saved decision.
+
+    The cell is written with every switch, the state only now and then: after a crash in between,
+    the traffic is where the cell says. A switch to stable that is found so counts as one of today.
+    """
+    if found is None or found.epoch <= saved.epoch or found.serving is posture.serving:
+        return posture
+    is_switch = found.serving is Model.STABLE and posture.override is None
+    return msgspec.structs.replace(
+        posture,
+        serving=found.serving,
+        override=None if posture.override is None else found.serving,
+        because="the routing found on disk is newer than the saved state",
+        switches_s=(*posture.switches_s, now_s) if is_switch else posture.switches_s,
+    )
+
+
 def routing(
     posture: Posture, before: Routing, *, has_stable: bool, mirror_fraction: float
 ) -> Routing:

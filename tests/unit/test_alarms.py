@@ -196,6 +196,15 @@ def test_a_failure_is_hard_only_with_share_evidence_and_breach(change: dict[str,
     assert not is_hard(msgspec.structs.replace(hard, **change), rule)
 
 
+def test_data_after_the_detection_count_towards_a_hard_failure() -> None:
+    """A detector with a low threshold bounds its evidence; what comes later makes up for it."""
+    rule = AlarmSettings().rule(AlarmName.ERRORS)
+    low = msgspec.structs.replace(finding(name=AlarmName.ERRORS), evidence=9.0)
+    assert not is_hard(msgspec.structs.replace(low, confirmation=4.0), rule)
+    assert is_hard(msgspec.structs.replace(low, confirmation=5.0), rule)
+    assert not is_hard(msgspec.structs.replace(low, evidence=13.0, confirmation=-5.0), rule)
+
+
 def test_only_errors_have_a_fast_path() -> None:
     """However sure another monitor is, its alarm is held."""
     for name in AlarmName:

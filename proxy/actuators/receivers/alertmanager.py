@@ -41,6 +41,7 @@ def write(notice: Notice, receiver: Receiver) -> Letter | None:
 
 
 def _alert(alarm: str, notice: Notice, *, escalated: bool) -> dict[str, object]:
+    """Write one alert; empty annotations are left out."""
     annotations = {
         "summary": notice.title,
         "description": notice.what,

@@ -11,6 +11,7 @@ from proxy.actuators.notice import Notice
 
 
 def _notice(**changes: object) -> Notice:
+    """Make a notice about a candidate that disagrees."""
     base = Notice(
         id="a1/alert/disagreement#1/0",
         kind="firing",

@@ -143,6 +143,13 @@ def test_an_action_says_what_came_of_it(*, ok: bool, error: str, title: str) -> 
     assert notice.what == "disagreement: the outputs differ"
 
 
+def test_a_dry_run_claims_nothing() -> None:
+    """What was only decided is not told as done."""
+    dry = msgspec.structs.replace(action(StepKind.DOWNGRADE, ""), id="dry/downgrade/x#1/1")
+    notice = acted(Outcome(action=dry, ok=True, error="", took_s=0.0), INCIDENT, None, SCENE)
+    assert notice.title == "downgrade: not carried out (dry run)"
+
+
 def test_a_persons_routing_is_told_without_an_incident() -> None:
     """No alarm, no finding, and still a complete notice."""
     routed = msgspec.structs.replace(

@@ -29,6 +29,7 @@ class MakeAlarm(Protocol):
 
 
 def _finding(name: AlarmName, **changes: object) -> Finding:
+    """Make a breach of one column."""
     base = Finding(
         monitor=name,
         subject="temp",

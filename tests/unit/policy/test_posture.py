@@ -15,6 +15,7 @@ from proxy.policy import (
     is_acknowledged,
     open_incidents,
     override,
+    resume,
     settle,
     shifted,
 )
@@ -27,6 +28,7 @@ from proxy.records import (
     Model,
     Outcome,
     Posture,
+    Routing,
     StepKind,
 )
 
@@ -127,6 +129,33 @@ def test_success_and_dry_runs_change_nothing(make_facts: MakeFacts, make_alarm: 
         decision = decide(Posture(), facts, PolicySettings(dry_run=dry_run), 600.0)
         outcome = msgspec.structs.replace(failed(decision.actions[-1]), ok=not dry_run)
         assert settle(decision.posture, outcome) is decision.posture
+
+
+@pytest.mark.parametrize(
+    ("found", "serving", "n_switches"),
+    [
+        (None, Model.CANDIDATE, 0),
+        (Routing(serving=Model.STABLE, epoch=4), Model.CANDIDATE, 0),
+        (Routing(serving=Model.CANDIDATE, epoch=5), Model.CANDIDATE, 0),
+        (Routing(serving=Model.STABLE, epoch=5), Model.STABLE, 1),
+    ],
+)
+def test_a_newer_routing_on_disk_is_believed(
+    found: Routing | None, serving: Model, n_switches: int
+) -> None:
+    """A crash between the switch and the saving of the state undoes no switch, and counts it."""
+    posture = resume(Posture(), Routing(epoch=4), found, 9.0)
+    assert posture.serving is serving
+    assert posture.switches_s == (9.0,) * n_switches
+
+
+def test_a_newer_routing_of_a_person_stays_the_persons() -> None:
+    """An override goes with the routing, and is no automatic switch."""
+    posture = Posture(serving=Model.CANDIDATE, override=Model.CANDIDATE)
+    found = Routing(serving=Model.STABLE, epoch=5)
+    resumed = resume(posture, Routing(epoch=4), found, 9.0)
+    assert (resumed.serving, resumed.override) == (Model.STABLE, Model.STABLE)
+    assert resumed.switches_s == ()
 
 
 def test_every_time_of_a_posture_moves_with_the_clock() -> None:
