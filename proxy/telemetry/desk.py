@@ -229,7 +229,7 @@ class Desk(Protocol):
         ...
 
     async def reload(self, by: str) -> JsonObject:
-        """Read the configuration again, all or nothing; give what changed."""
+        """Read the configuration again; asked only where no door stands before the API."""
         ...
 
     async def label(self, labels: Sequence[tuple[str, float | str | bool]]) -> int:
@@ -261,4 +261,12 @@ class Vitals(Protocol):
 
     def drain(self, by: str) -> JsonObject:
         """Begin to drain (readiness falls, connections end); give how it stands. Never blocks."""
+        ...
+
+    async def reload(self, by: str) -> JsonObject:
+        """Read the configuration again, all or nothing; give what changed.
+
+        Raises:
+            DeskError: the new configuration is refused; the old one stands.
+        """
         ...

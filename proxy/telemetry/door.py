@@ -1,7 +1,7 @@
 """The admin door: answers for the supervisor, passes the rest to the watcher.
 
-`/healthz`, `/readyz` and `/api/v1/drain` are answered here, so that the watcher's death never takes
-a pod out of service. Everything else goes through the gate to the watcher's unix socket. While the
+`/healthz`, `/readyz`, `/api/v1/drain` and `/api/v1/reload` are answered here, so that the watcher's
+death never takes a pod out of service. Everything else goes through the gate to the watcher's unix socket. While the
 watcher is down, `/metrics` still answers with `stablehand_watcher_up 0`. This file is loaded by the
 supervisor and stays light: no numpy, no scipy, no prometheus_client.
 """
@@ -21,7 +21,7 @@ from yarl import URL
 
 from proxy.telemetry import catalogue
 from proxy.telemetry.answers import SAFE, Handler, error_answer, json_answer, speak_json
-from proxy.telemetry.desk import ProcessVitals, Vitals
+from proxy.telemetry.desk import DeskError, ProcessVitals, Vitals
 from proxy.telemetry.gate import READ_METHODS, Gate, Visit
 from proxy.telemetry.settings import Admin
 
@@ -65,8 +65,8 @@ watcher again by itself, and this page looks again every three seconds.</p></htm
 _AWAY_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 
 
-class DrainOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Body of `POST /api/v1/drain`; it may be left out."""
+class Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Body of `POST /api/v1/drain` and `/api/v1/reload`; it may be left out."""
 
     by: str = "unknown"
 
@@ -90,6 +90,7 @@ class Door:
         app.router.add_get("/readyz", self._readyz)
         app.router.add_get("/metrics", self._metrics)
         app.router.add_post("/api/v1/drain", self._drain)
+        app.router.add_post("/api/v1/reload", self._reload)
         app.router.add_route("*", "/{rest:.*}", self._pass)
         app.on_startup.append(self._begin)
         app.on_cleanup.append(self._end)
@@ -139,14 +140,10 @@ class Door:
         return json_answer({"ok": ok, "reasons": list(reasons)}, 200 if ok else 503)
 
     async def _drain(self, request: web.Request) -> web.Response:
-        raw = await request.read()
-        try:
-            order = msgspec.json.decode(raw or b"{}", type=DrainOrder)
-        except msgspec.MsgspecError as error:
-            return error_answer(
-                400, "bad_body", f"The body does not fit: {str(error)[:300]}.", '{"by": NAME}'
-            )
-        return json_answer(self._vitals.drain(order.by[:80]), 202)
+        return json_answer(self._vitals.drain(await _person(request)), 202)
+
+    async def _reload(self, request: web.Request) -> web.Response:
+        return json_answer(await self._vitals.reload(await _person(request)))
 
     async def _metrics(self, request: web.Request) -> web.Response:
         """Give the watcher's metrics and the supervisor's behind them; the latter in any case."""
@@ -216,6 +213,20 @@ async def _stream(request: web.Request, source: aiohttp.ClientResponse) -> web.S
         if request.transport is not None:
             request.transport.abort()
     return answer
+
+
+async def _person(request: web.Request) -> str:
+    """Give who orders something, as the body says.
+
+    Raises:
+        DeskError: the body is not of this shape.
+    """
+    raw = await request.read()
+    try:
+        return msgspec.json.decode(raw or b"{}", type=Order).by[:80]
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        told = f"The body does not fit: {str(error)[:300]}."
+        raise DeskError(400, "bad_body", told, '{"by": YOU}') from error
 
 
 def _watcher_url(request: web.Request) -> URL:

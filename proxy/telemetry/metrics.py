@@ -7,6 +7,7 @@ that traffic can choose (routes, features, codes) are bounded; what finds no pla
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
@@ -39,7 +40,7 @@ from proxy.telemetry.desk import JsonObject
 from proxy.telemetry.lines import Lines, Series
 from proxy.telemetry.settings import MetricsSettings
 from proxy.telemetry.streams import read
-from proxy.telemetry.tally import Buckets, Table
+from proxy.telemetry.tally import OTHER, Buckets, Table
 
 CLASSIC_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS_TYPE: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -208,10 +209,11 @@ class Metrics:
     def routing(self, routing: Routing, because: str) -> None:
         """Take over the routing; a changed serving model counts as a switch.
 
-        `because` is a label: an alarm's name, `override`, `restore`, `expired`, not a sentence.
+        `because` becomes a label: an alarm's name or another single word such as `override`. Of a
+        sentence only the first alarm it names is kept, since sentences are many and name people.
         """
         if self._serving is not None and routing.serving is not self._serving:
-            self._count(of.SWITCHES, routing.serving, because)
+            self._count(of.SWITCHES, routing.serving, _cause(because))
         self._serving = routing.serving
 
     def action(self, outcome: Outcome) -> None:
@@ -333,6 +335,12 @@ class Metrics:
             self._count(of.MIRRORED, kind.removeprefix("mirror_"), by=n)
         else:
             self._count(of.LINK_DROPPED, kind, by=n)
+
+
+def _cause(because: str) -> str:
+    if re.fullmatch("[a-z_]{1,32}", because):
+        return because
+    return next((word for word in re.findall("[a-z_]+", because) if word in set(AlarmName)), OTHER)
 
 
 class _Scrape(Collector):

@@ -202,7 +202,10 @@ def _line(kind: str, body: Mapping[str, object]) -> tuple[str, str, str]:
 
 def _person(kind: str, body: Mapping[str, object]) -> tuple[str, str, str]:
     by, why = _or(body.get("by"), "someone"), _or(body.get("why"), "")
-    what = "acknowledged" if kind == "ack" else f"routed to {_or(body.get('model'), 'auto')}"
+    alarms = body.get("alarms")
+    taken = ", ".join(str(name) for name in alarms) if isinstance(alarms, list) else ""
+    acknowledged = f"acknowledged {taken}".rstrip()
+    what = acknowledged if kind == "ack" else f"routed to {_or(body.get('model'), 'auto')}"
     return "person", "info", _why(f"{by} {what}", why)
 
 

@@ -199,6 +199,12 @@ class Vitals:
         self.drained_by.append(by)
         return {"draining": True}
 
+    async def reload(self, by: str) -> JsonObject:
+        """Take it from everyone but bob."""
+        if by == "bob":
+            raise DeskError(422, "refused", "line 3: no such key", "Mend it.")
+        return {"by": by}
+
 
 @pytest.fixture
 def desk() -> Desk:

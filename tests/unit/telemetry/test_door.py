@@ -85,6 +85,21 @@ def test_a_drain_needs_no_watcher_and_takes_readiness_away(vitals: Vitals, tmp_p
     talk(vitals, tmp_path, what)
 
 
+def test_a_reload_is_the_supervisors_business(vitals: Vitals, desk: Desk, tmp_path: Path) -> None:
+    """`POST /api/v1/reload` never reaches the watcher; a refusal says what stands in the way."""
+
+    async def what(session: aiohttp.ClientSession) -> None:
+        async with session.post("/api/v1/reload", json={"by": "ann"}) as answer:
+            assert answer.status == 200
+            assert await answer.json() == {"by": "ann"}
+        async with session.post("/api/v1/reload", json={"by": "bob"}) as answer:
+            assert answer.status == 422
+            assert (await answer.json())["error"]["message"] == "line 3: no such key"
+        assert desk.told == []  # type: ignore[attr-defined]  # memory of the fake
+
+    talk(vitals, tmp_path, what, Api(desk).application())
+
+
 def test_calls_are_passed_both_ways_unchanged(vitals: Vitals, desk: Desk, tmp_path: Path) -> None:
     """Status, type, policy, query and body survive the way through the door."""
 

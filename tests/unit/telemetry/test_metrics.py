@@ -279,6 +279,20 @@ def test_only_a_changed_serving_model_is_a_switch() -> None:
     assert switches == {"route_switches_total{because=disagreement,to=stable}": 1}
 
 
+def test_a_sentence_is_no_label() -> None:
+    """Of a reason for people only an alarm's name reaches the metrics, never a person's name."""
+    metrics = Metrics()
+    reasons = ("start", "ann chose stable", "disagreement, errors: since 12:04", "override")
+    for number, because in enumerate(reasons):
+        metrics.routing(Routing(serving=tuple(Model)[number % 2]), because)
+    seen = [name for name in exported(metrics) if name.startswith("route_switches_total")]
+    assert sorted(seen) == [
+        "route_switches_total{because=disagreement,to=candidate}",
+        "route_switches_total{because=other,to=stable}",
+        "route_switches_total{because=override,to=stable}",
+    ]
+
+
 def test_the_remaining_voices_are_heard() -> None:
     """Actions, alerts, captures, pairs, replicas, lag, reload, logs and journal have series."""
     metrics = Metrics(version="1.2", config_sha256="abc")
@@ -380,10 +394,3 @@ def test_openmetrics_is_given_when_asked_for() -> None:
     }
     for accept in ("", "*/*", "text/plain;version=junk", "\x00,;;=;q="):
         assert metrics.render(accept)[1] == "text/plain; version=0.0.4; charset=utf-8"
-
-
-def test_two_sidecars_in_one_process_do_not_share_numbers() -> None:
-    """Every `Metrics` has a registry of its own."""
-    one, two = Metrics(), Metrics()
-    one.alert("a", "sent")
-    assert "alerts_total{receiver=a,result=sent}" not in exported(two)

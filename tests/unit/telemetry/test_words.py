@@ -224,8 +224,8 @@ def test_records_in_the_journal_become_lines() -> None:
     assert words.entry_view(entry("outcome", failed)).text == "Downgrade failed: no route"
     switch = words.entry_view(entry("routing", {"serving": "stable", "because": "errors"}))
     assert (switch.kind, switch.text) == ("switch", "Traffic goes to stable: errors")
-    ack = words.entry_view(entry("ack", {"by": "ann", "why": "known"}))
-    assert (ack.kind, ack.text) == ("person", "ann acknowledged: known")
+    ack = words.entry_view(entry("ack", {"by": "ann", "why": "known", "alarms": ["errors"]}))
+    assert (ack.kind, ack.text) == ("person", "ann acknowledged errors: known")
     held = words.entry_view(entry("override", {"by": "ann", "model": "stable", "why": ""}))
     assert held.text == "ann routed to stable."
     notice = words.entry_view(entry("notice", {"kind": "firing", "title": "Errors"}))
