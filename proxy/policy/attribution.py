@@ -53,6 +53,20 @@ def inputs(facts: Facts) -> Inputs:
     return Inputs.RISING if is_rising else Inputs.STEADY
 
 
+def met_drift(alarm: Alarm, facts: Facts) -> bool:
+    """Say whether the inputs drift, or drifted at any time since the alarm began.
+
+    What began while the inputs drifted ends some ticks after they are mended, because each monitor
+    needs rows of its own to believe it. In between the candidate would stand alone with it.
+    """
+    if inputs(facts) is Inputs.DRIFTING:
+        return True
+    drift = facts.alarms.get(AlarmName.INPUT_DRIFT)
+    if drift is None or drift.began_s is None or alarm.began_s is None:
+        return False
+    return drift.since_s >= alarm.began_s
+
+
 def attribute(alarm: Alarm, facts: Facts) -> Cause:
     """Say where the trouble of one alarm lies."""
     finding = alarm.finding
@@ -62,11 +76,11 @@ def attribute(alarm: Alarm, facts: Facts) -> Cause:
         case AlarmName.ERRORS | AlarmName.LATENCY:
             return _of_service(alarm, finding, facts)
         case AlarmName.OUTPUT_DRIFT:
-            return _of_outputs(finding, facts)
+            return _of_outputs(alarm, finding, facts)
         case AlarmName.DISAGREEMENT:
-            return _of_disagreement(facts)
+            return _of_disagreement(alarm, facts)
         case _:
-            return _of_labels(finding, facts)
+            return _of_labels(alarm, finding, facts)
 
 
 def _of_service(alarm: Alarm, finding: Finding, facts: Facts) -> Cause:
@@ -80,43 +94,42 @@ def _of_service(alarm: Alarm, finding: Finding, facts: Facts) -> Cause:
     if finding.shared is Verdict.UNKNOWN:
         is_alone = facts.candidate_ready is False and facts.stable_ready is True
         return Cause.MODEL if is_alone else Cause.UNKNOWN
-    if inputs(facts) is Inputs.DRIFTING:
+    if met_drift(alarm, facts):
         return Cause.DATA
     return Cause.MODEL if finding.shared is Verdict.OK else Cause.INFRASTRUCTURE
 
 
-def _of_outputs(finding: Finding, facts: Facts) -> Cause:
+def _of_outputs(alarm: Alarm, finding: Finding, facts: Facts) -> Cause:
     """Attribute moved outputs: data when the inputs, or the stable model's outputs, moved too."""
-    if finding.shared is Verdict.BREACH or inputs(facts) is Inputs.DRIFTING:
+    if finding.shared is Verdict.BREACH or met_drift(alarm, facts):
         return Cause.DATA
     if finding.shared is Verdict.OK:
         return Cause.MODEL
     other = facts.alarms.get(AlarmName.DISAGREEMENT)
     if other is not None and other.state in OPEN:
-        return _of_disagreement(facts)
+        return _of_disagreement(other, facts)
     return Cause.UNKNOWN
 
 
-def _of_disagreement(facts: Facts) -> Cause:
+def _of_disagreement(alarm: Alarm, facts: Facts) -> Cause:
     """Attribute disagreement: one of the two changed; find out which.
 
     New inputs may part two models that are both well, so they must be measured as steady; and when
     it is the stable model whose outputs left their reference, the candidate is not to blame.
     """
-    known = inputs(facts)
-    if known is Inputs.DRIFTING:
+    if met_drift(alarm, facts):
         return Cause.DATA
     outputs = facts.alarms.get(AlarmName.OUTPUT_DRIFT)
     finding = None if outputs is None else outputs.finding
     if finding is not None and finding.shared is Verdict.BREACH:
         return Cause.DATA if finding.verdict is Verdict.BREACH else Cause.UNKNOWN
-    return Cause.UNKNOWN if known is Inputs.UNMEASURED else Cause.MODEL
+    return Cause.UNKNOWN if inputs(facts) is Inputs.UNMEASURED else Cause.MODEL
 
 
-def _of_labels(finding: Finding, facts: Facts) -> Cause:
+def _of_labels(alarm: Alarm, finding: Finding, facts: Facts) -> Cause:
     """Attribute lost quality: when both models lost it, what is to be learnt has changed."""
     if finding.shared is Verdict.UNKNOWN:
         return Cause.UNKNOWN
-    if finding.shared is Verdict.BREACH or inputs(facts) is Inputs.DRIFTING:
+    if finding.shared is Verdict.BREACH or met_drift(alarm, facts):
         return Cause.DATA
     return Cause.MODEL

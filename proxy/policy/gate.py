@@ -10,7 +10,7 @@ from proxy.policy.attribution import Inputs, inputs
 from proxy.policy.settings import PolicySettings
 from proxy.policy.values import Cause, Facts
 from proxy.policy.words import span
-from proxy.records import Alarm, Model, Posture
+from proxy.records import Alarm, Model, Posture, Verdict
 
 DAY_S: Final = 86_400.0
 
@@ -67,6 +67,8 @@ def may_downgrade(alarm: Alarm, cause: Cause, posture: Posture, moment: Moment) 
     left_s = moment.settings.switch_hold_s - held_s
     if left_s > 0 and not alarm.is_hard:
         return Rung(Standing.WAIT, f"a downgrade is due in {span(left_s)} if it lasts")
+    if alarm.finding is not None and alarm.finding.verdict is Verdict.OK:
+        return Rung(Standing.WAIT, "the last data are within tolerance again")
     reason = _obstacle(alarm, cause, posture, moment)
     if reason:
         return Rung(Standing.REFUSED, f"no downgrade: {reason}")

@@ -106,6 +106,24 @@ def test_drifting_inputs_take_the_blame(
     assert attribute(alarm, facts) is Cause.DATA
 
 
+@pytest.mark.parametrize(
+    ("ended_s", "expected"), [(50.0, Cause.MODEL), (100.0, Cause.DATA), (150.0, Cause.DATA)]
+)
+@pytest.mark.parametrize("name", [AlarmName.DISAGREEMENT, AlarmName.OUTPUT_DRIFT])
+def test_what_began_while_the_inputs_drifted_is_not_blamed_when_they_are_mended(
+    make_facts: MakeFacts,
+    make_alarm: MakeAlarm,
+    name: AlarmName,
+    ended_s: float,
+    expected: Cause,
+) -> None:
+    """Input drift ends first, its consequences some ticks later; an older drift excuses nothing."""
+    alarm = make_alarm(name, since_s=100.0)
+    drift = make_alarm(AlarmName.INPUT_DRIFT, since_s=20.0, verdict=OK, evidence=0.0)
+    mended = msgspec.structs.replace(drift, state=AlarmState.RESOLVED, since_s=ended_s)
+    assert attribute(alarm, make_facts(alarm, mended)) is expected
+
+
 def test_a_hard_failure_that_stable_does_not_share_is_the_candidates(
     make_facts: MakeFacts, make_alarm: MakeAlarm
 ) -> None:

@@ -52,6 +52,16 @@ def test_the_hold_counts_from_the_detection(make_facts: MakeFacts, make_alarm: M
     assert look(alarm, make_facts(alarm))[0] is Standing.GO
 
 
+def test_an_alarm_whose_breach_is_over_does_not_switch(
+    make_facts: MakeFacts, make_alarm: MakeAlarm
+) -> None:
+    """It fires a while longer, but the last data speak for the candidate."""
+    alarm = make_alarm(AlarmName.DISAGREEMENT, verdict=Verdict.OK)
+    standing, why = look(alarm, make_facts(alarm))
+    assert standing is Standing.WAIT
+    assert "within tolerance again" in why
+
+
 def test_a_hard_failure_does_not_wait(make_facts: MakeFacts, make_alarm: MakeAlarm) -> None:
     """Neither the hold nor the count of pairs keeps clients waiting on a failing candidate."""
     alarm = msgspec.structs.replace(make_alarm(AlarmName.ERRORS), is_hard=True)
