@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import TypeAdapter
 
 from proxy import config
 
@@ -93,7 +94,7 @@ class Reader:
             yield Key(
                 path=f"{path}.{name}" if path else name,
                 schema=inner,
-                text=described(inner.get("description", "")),
+                text=described(inner.get("description", (section or {}).get("description", ""))),
                 section=section,
                 is_optional=len(options) != len(inner.get("anyOf", options)),
                 default=value,
@@ -246,7 +247,9 @@ def default_file(reader: Reader) -> str:
 def pages() -> dict[Path, str]:
     """Give every page that is made from the code, with its text."""
     minimal = {"models": {"candidate": {"url": EXAMPLE_URL}}}
-    reader = Reader(config.schema(), config.plain(minimal))
+    adapter = TypeAdapter(config.Config)
+    defaults = adapter.dump_python(adapter.validate_python(minimal), mode="json")
+    reader = Reader(config.schema(), defaults)
     return {REFERENCE: reference(reader), DEFAULT: default_file(reader)}
 
 

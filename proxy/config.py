@@ -20,7 +20,12 @@ from typing import ClassVar, Final
 from pydantic import TypeAdapter, ValidationError
 
 from proxy import document
-from proxy.actuators.settings import AlertsSettings, CapacitySettings
+from proxy.actuators.settings import (
+    AlertsSettings,
+    CapacitySettings,
+    CapacityStep,
+    Receiver,
+)
 from proxy.alarms import AlarmSettings
 from proxy.document import Document, DocumentError, Problem, Value
 from proxy.monitors.settings import Monitors
@@ -206,7 +211,18 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> Loaded:
 
 def schema() -> dict[str, object]:
     """Give the JSON Schema of the configuration, with every key's docstring."""
-    return _ADAPTER.json_schema()
+    whole = _ADAPTER.json_schema()
+    for kind in (Capture, Receiver, CapacityStep):
+        _describe_inherited(kind, whole["$defs"][kind.__name__]["properties"])
+    return whole
+
+
+def _describe_inherited(kind: type[object], keys: dict[str, dict[str, str]]) -> None:
+    """Take over the docstrings of inherited fields, which pydantic reads from one class only."""
+    for base in kind.__bases__:
+        for name, inherited in TypeAdapter(base).json_schema().get("properties", {}).items():
+            if "description" in inherited:
+                keys[name].setdefault("description", inherited["description"])
 
 
 def _validated(tree: dict[str, Value], parsed: Document) -> Config:
