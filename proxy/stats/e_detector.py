@@ -26,6 +26,10 @@ CEILING = math.e
 """Wealth beyond e times what an alarm needs adds nothing; the bound keeps recovery short."""
 
 
+LARGEST_LOG = 85.0
+"""Logarithm of the largest wealth that a 32-bit float holds, with room to spare."""
+
+
 @dataclass(frozen=True, slots=True)
 class Group:
     """Streams of one shape, whose bets are scored in one matrix product."""
@@ -121,10 +125,9 @@ class EDetector:
         cap = needed / max(1, min_ticks)
         if min_ticks > 1:
             cap = np.minimum(cap, max(0.1, (self.threshold - 0.5) / (min_ticks - 1)))
-        self._cap: Singles = cap.astype(np.float32)
-        self._ceiling: Singles = np.exp(np.minimum(needed + math.log(CEILING), 85)).astype(
-            np.float32
-        )
+        ceiling = np.exp(np.minimum(needed + math.log(CEILING), LARGEST_LOG))
+        self._cap = _compact(cap)
+        self._ceiling = _compact(ceiling)
         self.wealth: Singles = np.zeros(layout.n_bets, dtype=np.float32)
 
     def sibling(self) -> EDetector:
@@ -168,3 +171,9 @@ class EDetector:
     def reset(self) -> None:
         """Forget all evidence."""
         self.wealth = np.zeros(self.layout.n_bets, dtype=np.float32)
+
+
+def _compact(values: NDArray[np.float64]) -> Singles:
+    """Give one number where all are equal: with equal streams it spares a third of the state."""
+    kept = values[:1] if np.ptp(values) == 0 else values
+    return kept.astype(np.float32)

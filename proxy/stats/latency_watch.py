@@ -197,6 +197,7 @@ def quantile(cell: LatencyCell, counts: Floats, level: float) -> float | None:
 
 
 def _stream(profile: LatencyProfile, rule: LatencyRule) -> WatchedStream:
+    """Give the one stream: bins, masses and bets of all cells side by side."""
     tables = [_cell_bets(cell, profile, rule) for cell in profile.cells]
     per_cell = [_functionals(np.asarray(cell.latency.masses)) for cell in profile.cells]
     total = sum(cell.latency.n for cell in profile.cells)

@@ -161,6 +161,7 @@ def masses_of(counts: Floats, n: int) -> tuple[float, ...]:
 
 
 def _numeric(name: str, numbers: Floats, values: Sequence[Scalar]) -> ColumnProfile:
+    """Give edges at the distinct values when they are few, else at the quantile levels."""
     distinct = np.unique(numbers)
     if len(distinct) < N_EDGES:
         edges = distinct

@@ -21,7 +21,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_median_delay(study, change) -> None:  # noqa: ANN001 - fixture class
+def test_median_delay(study, change) -> None:  # noqa: ANN001 - a fixture that gives a class
     """The median number of rows until the alarm, over 40 references, is within the target."""
     cdf, rows_per_tick, target = CHANGES[change]
     delays = []

@@ -24,14 +24,14 @@ DAY = 1_440
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_no_false_alarm_in_a_year_of_fifty_columns(study, seed) -> None:  # noqa: ANN001 - fixture class
+def test_no_false_alarm_in_a_year_of_fifty_columns(study, seed) -> None:  # noqa: ANN001 - a fixture that gives a class
     """Fifty unchanged columns, 100 rows a minute, a reference of 10,000: no alarm in a year."""
     s = study(seed)
     assert s.run(s.masses(), 100, YEAR) is None
 
 
 @pytest.mark.parametrize(("rows_per_tick", "seed"), [(100, 1), (6000, 2)])
-def test_shift_at_the_tolerance_never_alarms(study, rows_per_tick, seed) -> None:  # noqa: ANN001
+def test_shift_at_the_tolerance_never_alarms(study, rows_per_tick, seed) -> None:  # noqa: ANN001 - a fixture that gives a class
     """Every column shifted by 0.1 sd for a month, with little and with much traffic: no alarm."""
     s = study(seed)
     masses = s.masses(lambda x: norm.cdf(x, loc=0.1))
@@ -39,7 +39,7 @@ def test_shift_at_the_tolerance_never_alarms(study, rows_per_tick, seed) -> None
 
 
 @pytest.mark.parametrize("target", [200, 1000])
-def test_mean_run_length_is_at_least_what_was_asked(study, target) -> None:  # noqa: ANN001
+def test_mean_run_length_is_at_least_what_was_asked(study, target) -> None:  # noqa: ANN001 - a fixture that gives a class
     """With a short budget that can be measured, the mean run length exceeds it."""
     lengths = []
     for seed in range(30):
@@ -100,6 +100,6 @@ def dependent_month(within: float, over_time: float, seed: int) -> int:
 
 
 @pytest.mark.parametrize(("within", "over_time"), [(0.05, 0.0), (0.05, 0.9), (0.02, 0.98)])
-def test_dependent_rows_do_not_alarm(within, over_time) -> None:  # noqa: ANN001
+def test_dependent_rows_do_not_alarm(within, over_time) -> None:  # noqa: ANN001 - a fixture that gives a class
     """Rows that depend on each other, with the design effect learnt from one day: no alarm."""
     assert dependent_month(within, over_time, seed=4) == 0

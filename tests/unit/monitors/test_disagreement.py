@@ -127,7 +127,7 @@ def test_detail_gives_the_share_that_differs_with_its_interval() -> None:
     monitor = Disagreement(SETTINGS, LABELS, ENGINE)
     show(monitor, range(30), labels(np.random.default_rng(5), 300, 0.02))
     detail = monitor.detail()
-    low, high = detail["disagreement_interval"]  # type: ignore[misc]
+    low, high = detail["disagreement_interval"]
     assert low <= detail["disagreement"] <= high
     assert detail["certified_disagreement"] == pytest.approx(0.02, abs=0.005)
     assert detail["n_compared"] == 300
@@ -136,7 +136,7 @@ def test_detail_gives_the_share_that_differs_with_its_interval() -> None:
 def test_odd_answers_do_not_raise() -> None:
     """Answers of different form, NaN and containers count as differing."""
     monitor = Disagreement(SETTINGS, NUMBERS, ENGINE)
-    odd: list[list[Scalar]] = [[math.nan], [None], ["text"], [], [[1]], [10**400]]  # type: ignore[list-item]
+    odd: list[list[Scalar]] = [[math.nan], [None], ["text"], [], [[1]], [10**400]]
     for tick in range(10):
         for values in odd * 3:
             monitor.observe(pair(values, [1.0]))

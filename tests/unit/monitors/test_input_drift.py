@@ -74,7 +74,7 @@ def fault(name: str, values: dict[str, list[Scalar]]) -> dict[str, list[Scalar]]
         case "lost city":
             values["city"] = ["bath" if x == "hull" else x for x in values["city"]]
         case "containers":
-            values["age"] = [[1.0]] * n  # type: ignore[list-item]
+            values["age"] = [[1.0]] * n
         case "huge":
             values["age"] = [10**400] * n
         case _:
