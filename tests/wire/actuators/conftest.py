@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
@@ -62,3 +63,11 @@ async def _listening(**script: object) -> AsyncIterator[Inbox]:
 def listening() -> Callable[..., AbstractAsyncContextManager[Inbox]]:
     """Give what runs a receiver, for `async with`; it takes the fields of an inbox."""
     return _listening
+
+
+@pytest.fixture
+def unused_port() -> int:
+    """Give a port that was free a moment ago, for a program that cannot choose one itself."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
