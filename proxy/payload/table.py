@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from proxy.payload.reasons import Reason, Unreadable
 from proxy.records import Scalar, Side
 
 _LARGEST_INT: Final = 2**63 - 1
+_PLAIN: Final = frozenset({float, bool, type(None)})
 
 Cell: TypeAlias = "Json | Text | tensor.Array"
 
@@ -197,6 +198,9 @@ class Table:
         kinds = set(map(type, values))
         if str in kinds or Text in kinds:
             self._add_strings(raw_name, name, values)
+        elif kinds <= _PLAIN:
+            # Floats come from a parser that knows no NaN: nothing to look at cell by cell.
+            self.put(name, cast("list[Scalar]", list(values)))
         elif int in kinds or float in kinds:
             self.put(name, [_number(value) for value in values])
         else:
