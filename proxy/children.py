@@ -40,7 +40,9 @@ class Launch:
     arguments: tuple[str, ...]
     """Command line; `{pulse}` stands for the number of the pulse descriptor."""
     descriptors: tuple[int, ...] = ()
-    """Descriptors passed on; the caller owns them."""
+    """Descriptors passed on."""
+    owned: tuple[int, ...] = ()
+    """Those of them that are closed here once the child has them."""
 
 
 class Child:
@@ -103,7 +105,8 @@ class Child:
             self.ended = 1
             return
         finally:
-            os.close(writing)
+            for descriptor in (writing, *launch.owned):
+                os.close(descriptor)
         self._process = process
         self.n_starts += 1
         pipe = await _listen(reading, self._felt)

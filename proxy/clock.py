@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 
 def now_s() -> float:
@@ -18,4 +18,13 @@ def utc() -> datetime:
 
 def utc_text() -> str:
     """Give wall time as RFC 3339 text with milliseconds."""
-    return utc().isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return _text(utc())
+
+
+def utc_text_of(at_s: float) -> str:
+    """Give the wall time of the monotonic time `at_s`, as the clocks stand to each other now."""
+    return _text(utc() - timedelta(seconds=now_s() - at_s))
+
+
+def _text(at: datetime) -> str:
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,287 @@
+"""The command line: what people type, and what they are told when it cannot be done.
+
+Exit codes: 0 done, 1 failed, 2 bad usage or configuration. Each command imports what it needs when
+it runs, so that `stablehand --help` is instant and `run` stays small.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+from rich.console import Console
+
+from proxy import __version__
+
+if TYPE_CHECKING:
+    from proxy.config import Loaded
+
+app = typer.Typer(
+    name="stablehand",
+    help="An inference sidecar: it forwards every request of a deployed model, watches it, and "
+    "leads the traffic back to the stable model when alarms persist.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+out = Console(highlight=False)
+complain = Console(stderr=True, highlight=False, markup=False)
+
+FAILED, BAD_USAGE = 1, 2
+
+ConfigFile = Annotated[Path, typer.Argument(help="The configuration, a YAML file.")]
+By = Annotated[str, typer.Option("--by", help="Who says so; it stands in the journal.")]
+Why = Annotated[str, typer.Option("--why", help="Why; it stands in the journal.")]
+Admin = Annotated[
+    str,
+    typer.Option("--admin", envvar="STABLEHAND_ADMIN", help="Address of the sidecar's admin door."),
+]
+Token = Annotated[
+    str,
+    typer.Option(
+        "--token", envvar="STABLEHAND_TOKEN", help="Bearer token; not needed on the same host."
+    ),
+]
+HERE = "http://127.0.0.1:8101"
+
+
+def fail(message: str, code: int = FAILED) -> NoReturn:
+    """Say what is wrong and end."""
+    complain.print(message, soft_wrap=True)
+    raise typer.Exit(code)
+
+
+def _version(*, wanted: bool) -> None:
+    if wanted:
+        out.print(f"stablehand {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Take the options that come before every command."""
+    del version
+
+
+def _load(path: Path) -> Loaded:
+    """Read the configuration, or end with every mistake in it."""
+    from proxy.config import ConfigError, load
+
+    try:
+        return load(path)
+    except ConfigError as error:
+        fail(str(error), BAD_USAGE)
+
+
+@app.command()
+def run(config: ConfigFile) -> None:
+    """Run the sidecar until SIGTERM."""
+    import uvloop
+
+    from proxy.supervisor import StartError, Supervisor
+    from proxy.telemetry import logs
+
+    loaded = _load(config)
+    trouble = _benchmark_trouble(loaded)
+    if trouble:
+        fail(trouble, BAD_USAGE)
+    writer = logs.start("supervisor", loaded.config.telemetry.log)
+    try:
+        code = uvloop.run(Supervisor(loaded).run())
+    except StartError as error:
+        fail(str(error))
+    finally:
+        writer.close()
+    raise typer.Exit(code)
+
+
+def _benchmark_trouble(loaded: Loaded) -> str:
+    """Give why the benchmark cannot be used; empty when it can, or when there is none."""
+    import subprocess
+
+    if loaded.benchmark_path is None:
+        return ""
+    # In a process of its own: the statistics need numpy, which the supervisor does without.
+    checked = subprocess.run(  # noqa: S603  # our own interpreter and module
+        [sys.executable, "-m", "proxy.watcher", str(loaded.path), "--check"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return "" if checked.returncode == 0 else checked.stderr.strip()
+
+
+@app.command()
+def check(config: ConfigFile) -> None:
+    """Check the configuration and the benchmark; every mistake is told with file and line."""
+    loaded = _load(config)
+    trouble = _benchmark_trouble(loaded)
+    if trouble:
+        fail(trouble, BAD_USAGE)
+    stable = loaded.config.models.stable
+    out.print(f"{config}: ok, candidate {loaded.config.models.candidate.url}")
+    if stable is None:
+        out.print("no stable model: it monitors and alerts, but has nowhere to lead traffic to")
+    if loaded.benchmark_path is None:
+        out.print("no benchmark: drift, agreement and latency cannot alarm; run `certify`")
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of the configuration, for editors."""
+    from proxy.config import schema as json_schema
+
+    print(json.dumps(json_schema(), indent=2))  # noqa: T201  # no wrapping, no markup
+
+
+@app.command()
+def certify(
+    config: ConfigFile,
+    reference: Annotated[Path, typer.Option(help="Reference rows: CSV or JSON lines.")],
+    requests: Annotated[Path, typer.Option(help="Recorded requests: JSON lines.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Where the benchmark goes.")],
+    *,
+    unordered: Annotated[
+        bool, typer.Option(help="The reference rows are not in order of time.")
+    ] = False,
+) -> None:
+    """Measure the models before deployment and write the benchmark."""
+    from proxy.certify.certify import Order
+    from proxy.certify.command import run as measure
+    from proxy.certify.files import CertifyError
+
+    loaded = _load(config).config
+    order = Order(
+        models=loaded.models,
+        reference=reference,
+        requests=requests,
+        payload=loaded.payload,
+        redact=loaded.capture.redact,
+        ordered=not unordered,
+    )
+    try:
+        measure(order, output, out)
+    except CertifyError as error:
+        fail(str(error))
+
+
+@app.command()
+def demo(
+    *,
+    folder: Annotated[Path, typer.Option(help="Where data, models and logs go.")] = Path(".demo"),
+    plain: Annotated[bool, typer.Option(help="Lines instead of a live view.")] = False,
+    keep: Annotated[bool, typer.Option(help="Leave everything running until Ctrl-C.")] = False,
+    fresh: Annotated[bool, typer.Option(help="Certify again.")] = False,
+) -> None:
+    """Show the whole loop on real flights and two real models, in about 90 seconds."""
+    from proxy.demo.command import Options
+    from proxy.demo.command import run as play
+
+    options = Options(folder=folder, is_plain=plain, keep=keep, fresh=fresh)
+    raise typer.Exit(play(options, out))
+
+
+@app.command()
+def status(
+    *,
+    watch: Annotated[bool, typer.Option(help="Go on showing it, until Ctrl-C.")] = False,
+    admin: Admin = HERE,
+    token: Token = "",
+) -> None:
+    """Show how things stand: routing, traffic, alarms with their evidence."""
+    from proxy.console import follow, show_once
+
+    _talk(follow(admin, token, out) if watch else show_once(admin, token, out))
+
+
+@app.command()
+def route(
+    to: Annotated[str, typer.Argument(help="`candidate`, `stable`, or `auto`.")],
+    by: By = "",
+    why: Why = "",
+    admin: Admin = HERE,
+    token: Token = "",
+) -> None:
+    """Lead the traffic to one model, or let the policy decide again (`auto`)."""
+    if to not in {"candidate", "stable", "auto"}:
+        fail(f"route: {to!r} is not one of candidate, stable, auto", BAD_USAGE)
+    body = {"serving": to, **_signed(by, why)}
+    answer = _order(admin, token, "routing", body)
+    out.print(f"serving: {answer.get('serving')}; {answer.get('because')}")
+
+
+@app.command()
+def ack(
+    alarm: Annotated[str, typer.Argument(help="Name of the alarm, or `all`.")],
+    by: By = "",
+    why: Why = "",
+    admin: Admin = HERE,
+    token: Token = "",
+) -> None:
+    """Acknowledge an alarm: you take it from here, and nobody else is called."""
+    answer = _order(admin, token, "ack", {"alarm": alarm, **_signed(by, why)})
+    taken = answer.get("acknowledged")
+    out.print(f"acknowledged: {', '.join(taken) if isinstance(taken, list) and taken else 'none'}")
+
+
+@app.command()
+def drain(by: By = "", admin: Admin = HERE, token: Token = "") -> None:
+    """End the sidecar in order: readiness falls, running requests finish."""
+    from proxy.console import signature
+
+    _order(admin, token, "drain", {"by": by or signature()})
+    out.print("draining")
+
+
+@app.command()
+def explain(
+    subject: Annotated[str, typer.Argument(help="Name of an alarm.")],
+    admin: Admin = HERE,
+    token: Token = "",
+) -> None:
+    """Explain an alarm: what was seen, how sure it is, what led to it, what was decided."""
+    from proxy.console import explain as told
+
+    _talk(told(subject, admin, token, out))
+
+
+def _signed(by: str, why: str) -> dict[str, str]:
+    from proxy.console import signature
+
+    return {"by": by or signature(), "why": why}
+
+
+def _order(admin: str, token: str, what: str, body: dict[str, str]) -> dict[str, object]:
+    from proxy.console import AdminError, order
+
+    try:
+        return asyncio.run(order(admin, token, what, body))
+    except AdminError as error:
+        fail(str(error))
+
+
+def _talk(conversation: object) -> None:
+    from proxy.console import AdminError
+
+    try:
+        if asyncio.iscoroutine(conversation):
+            asyncio.run(conversation)
+    except AdminError as error:
+        fail(str(error))
+    except KeyboardInterrupt:
+        raise typer.Exit from None
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,198 @@
+"""The admin door as people at a terminal see it: orders, the status, the story of an alarm."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import json
+import socket
+
+import aiohttp
+import msgspec
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from proxy.records import AlarmState
+from proxy.telemetry.desk import AlarmView, Status
+from proxy.telemetry.words import effect
+
+TIMEOUT = aiohttp.ClientTimeout(total=10)
+REFRESH_S = 1.0
+SHOWN_ENTRIES = 8
+SHOWN_STREAMS = 8
+
+COLOURS = {
+    AlarmState.FIRING: "bold red",
+    AlarmState.PENDING: "yellow",
+    AlarmState.RESOLVED: "green",
+    AlarmState.INACTIVE: "dim",
+}
+
+
+class AdminError(Exception):
+    """The admin door cannot be reached, or refuses; the message says what to do."""
+
+
+def signature() -> str:
+    """Give who types here, for the journal."""
+    try:
+        return f"{getpass.getuser()}@{socket.gethostname()}"
+    except (KeyError, OSError):
+        return "unknown"
+
+
+async def _ask(admin: str, token: str, path: str, body: dict[str, str] | None = None) -> bytes:
+    """Ask the admin door; give its answer.
+
+    Raises:
+        AdminError: nobody answers there, or the answer is a refusal.
+    """
+    fields = {"Authorization": f"Bearer {token}"} if token else {}
+    url = f"{admin.rstrip('/')}/api/v1/{path}"
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=TIMEOUT, headers=fields) as session,
+            session.request("GET" if body is None else "POST", url, json=body) as answer,
+        ):
+            raw = await answer.read()
+            if answer.ok:
+                return raw
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+        raise AdminError(
+            f"{admin} does not answer ({error}); is stablehand running? --admin names another door"
+        ) from error
+    raise AdminError(_refusal(answer.status, raw))
+
+
+def _refusal(status: int, raw: bytes) -> str:
+    try:
+        error = json.loads(raw)["error"]
+        return f"refused ({status}): {error['message']} {error['hint']}".strip()
+    except (ValueError, KeyError, TypeError):
+        return f"refused ({status})"
+
+
+async def order(admin: str, token: str, what: str, body: dict[str, str]) -> dict[str, object]:
+    """Give one order (`routing`, `ack`, `drain`) and return what came of it.
+
+    Raises:
+        AdminError: see `_ask`.
+    """
+    answer = json.loads(await _ask(admin, token, what, body))
+    return answer if isinstance(answer, dict) else {}
+
+
+async def _status(admin: str, token: str) -> Status:
+    try:
+        return msgspec.json.decode(await _ask(admin, token, "status"), type=Status)
+    except msgspec.MsgspecError as error:
+        raise AdminError(f"{admin} is not a stablehand of this version ({error})") from error
+
+
+async def show_once(admin: str, token: str, console: Console) -> None:
+    """Print the status once.
+
+    Raises:
+        AdminError: see `_ask`.
+    """
+    console.print(draw(await _status(admin, token)))
+
+
+async def follow(admin: str, token: str, console: Console) -> None:
+    """Show the status until interrupted; a watcher that is away is waited for.
+
+    Raises:
+        AdminError: the door does not answer at the start.
+    """
+    shown = draw(await _status(admin, token))
+    with Live(shown, console=console, auto_refresh=False, screen=console.is_terminal) as live:
+        while True:
+            await asyncio.sleep(REFRESH_S)
+            try:
+                live.update(draw(await _status(admin, token)), refresh=True)
+            except AdminError as error:
+                live.update(Text(str(error), style="yellow"), refresh=True)
+
+
+async def explain(subject: str, admin: str, token: str, console: Console) -> None:
+    """Print all that is known about one alarm.
+
+    Raises:
+        AdminError: see `_ask`, or there is no such alarm.
+    """
+    status = await _status(admin, token)
+    found = [alarm for alarm in status.alarms if alarm.name == subject]
+    if not found:
+        names = ", ".join(sorted(alarm.name for alarm in status.alarms))
+        raise AdminError(f"no alarm is called {subject!r}; there are: {names}")
+    alarm = found[0]
+    console.print(Text(f"{alarm.name}: {alarm.state}", style=COLOURS[alarm.state]))
+    for line in (
+        alarm.words,
+        alarm.evidence_words,
+        *(f"- {blamed}" for blamed in alarm.blamed),
+        f"Acknowledged by {alarm.acknowledged}" if alarm.acknowledged else "",
+        f"Next: {alarm.next_step}" if alarm.next_step else "",
+    ):
+        if line:
+            console.print(line, markup=False)
+    told = [entry for entry in status.timeline if subject in entry.text]
+    if told:
+        console.print("\nWhat led here, newest first:")
+        for entry in told:
+            console.print(f"  {entry.at_utc}  {entry.text}", markup=False)
+
+
+def draw(status: Status) -> RenderableType:
+    """Give the status as a person reads it, most important first."""
+    style = "green" if status.go else "bold red"
+    routing = status.routing
+    serving = f"Serving: {routing.serving}, shadow: {routing.shadow or 'none'}"
+    return Group(
+        Text(f"{status.title}   stablehand {status.version}   {status.at_utc}", style="bold"),
+        Text(status.headline, style=style),
+        Text(f"{serving} ({routing.mirror_fraction:.0%} mirrored). {routing.because}"),
+        *(Text(note, style="yellow") for note in status.notes),
+        _traffic(status),
+        _alarms(status.alarms),
+        _streams(status),
+        *(
+            Text(f"{entry.at_utc}  {entry.text}", style="dim")
+            for entry in status.timeline[:SHOWN_ENTRIES]
+        ),
+    )
+
+
+def _traffic(status: Status) -> Table:
+    table = Table("traffic", "per second", "errors", "p50", "p99", "in flight", box=None)
+    for place in status.traffic:
+        table.add_row(
+            f"{place.model} {place.position}",
+            f"{place.per_s:,.0f}",
+            "-" if place.error_share is None else f"{place.error_share:.2%}",
+            _ms(place.p50_s),
+            _ms(place.p99_s),
+            str(place.in_flight),
+        )
+    return table
+
+
+def _alarms(alarms: tuple[AlarmView, ...]) -> Table:
+    table = Table("alarm", "state", "what is known", box=None)
+    for alarm in alarms:
+        table.add_row(alarm.name, Text(alarm.state, style=COLOURS[alarm.state]), Text(alarm.words))
+    return table
+
+
+def _streams(status: Status) -> Table:
+    table = Table("side", "stream", "effect", "evidence", box=None)
+    for stream in status.streams[:SHOWN_STREAMS]:
+        seen = effect(stream.effect, stream.interval, stream.unit)
+        table.add_row(stream.side, Text(stream.subject), seen, f"{stream.strength:.0%} of an alarm")
+    return table
+
+
+def _ms(seconds: float | None) -> str:
+    return "-" if seconds is None else f"{seconds * 1000:.1f} ms"

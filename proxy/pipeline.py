@@ -1,0 +1,321 @@
+"""The line from observations to decisions, as one pure value machine.
+
+`observe` takes what relays and probes report and shows it to the monitors; `tick` lets them judge,
+moves the alarms and asks the policy. What comes out is a `Turn`: findings, changes, the decision
+and the routing it asks for. Nothing is done here and no clock is read, so that tests and `replay`
+can drive the same code with times of their own.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import msgspec
+from msgspec import Struct
+
+from proxy import alarms as alarm_rules
+from proxy import policy
+from proxy.alarms import AlarmSettings
+from proxy.monitors import Monitor
+from proxy.payload.decode import Decoder
+from proxy.policy import Decision, Facts, PolicySettings
+from proxy.records import (
+    Action,
+    Alarm,
+    AlarmName,
+    AlarmState,
+    Capture,
+    Exchange,
+    Finding,
+    Health,
+    Model,
+    Outcome,
+    Pair,
+    Position,
+    Posture,
+    Pulse,
+    Routing,
+    Rows,
+    Side,
+    Transition,
+    Undecodable,
+    Verdict,
+)
+from proxy.windows.pairs import PairJoiner
+
+MAX_PAIRS: Final = 4096
+"""Answers that wait for the other model's: seconds of mirrored traffic at full speed."""
+MAX_PAIR_AGE_S: Final = 60.0
+"""Longer than any copy may live (`mirror.timeout_s`)."""
+PAIRS_SPAN_S: Final = 1800.0
+"""Span over which pairs are counted before the policy trusts the comparison."""
+STATE_VERSION: Final = 1
+
+
+class Meter(Protocol):
+    """Who counts what becomes of sampled bodies and pairs."""
+
+    def capture_result(self, side: Side, result: str) -> None:
+        """Count a body: `decoded`, or why not."""
+
+    def pair(self, result: str) -> None:
+        """Count a pair: `joined`, or `expired`."""
+
+
+class Keeper(Protocol):
+    """Who keeps decoded rows for people."""
+
+    def keep(self, rows: Rows) -> None:
+        """Offer rows to the sample."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What the line works by."""
+
+    alarms: AlarmSettings
+    policy: PolicySettings
+    has_stable: bool
+    mirror_fraction: float
+    capacity: tuple[str, ...] = ()
+    """Names of the capacity steps, in order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """What one tick came to."""
+
+    at_s: float
+    findings: tuple[Finding, ...]
+    transitions: tuple[Transition, ...]
+    decision: Decision
+    routing: Routing
+
+
+class _Saved(Struct, frozen=True):
+    """The line's state on disk."""
+
+    version: int
+    alarms: dict[AlarmName, Alarm]
+    posture: Posture
+    routing: Routing
+    monitors: dict[str, bytes]
+    pairs: list[tuple[float, int]]
+
+
+class Pipeline:
+    """One watched deployment: its monitors, its alarms, its posture."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        monitors: Sequence[Monitor],
+        decoder: Decoder,
+        *,
+        meter: Meter,
+        keeper: Keeper,
+    ) -> None:
+        """Begin with nothing known: no evidence, no alarm, traffic on the candidate."""
+        self._plan = plan
+        self._monitors: Mapping[AlarmName, Monitor] = {one.name: one for one in monitors}
+        self._rules = {name: plan.alarms.rule(name) for name in self._monitors}
+        self._decoder = decoder
+        self._meter = meter
+        self._keeper = keeper
+        self._joiner = PairJoiner(MAX_PAIRS, MAX_PAIR_AGE_S)
+        self._pairs: deque[tuple[float, int]] = deque()
+        self._pairs_now = 0
+        self._ready: dict[Model, Health] = {}
+        self.alarms: dict[AlarmName, Alarm] = {name: Alarm(name=name) for name in self._monitors}
+        self.posture = Posture()
+        self.routing = self._route(Routing())
+        self.decision = Decision(posture=self.posture, actions=(), diagnosis="")
+
+    # What is shown to the monitors.
+
+    def observe(self, report: Exchange | Capture | Pulse | Health) -> None:
+        """Take one report; a sampled body is decoded, and paired when it was mirrored."""
+        if isinstance(report, Capture):
+            self._read(report)
+            return
+        if isinstance(report, Health):
+            self._ready[report.model] = report
+        for monitor in self._monitors.values():
+            monitor.observe(report)
+
+    def _read(self, capture: Capture) -> None:
+        for read in self._decoder.decode(capture):
+            if isinstance(read, Undecodable):
+                self._meter.capture_result(read.side, read.reason)
+            else:
+                self._meter.capture_result(read.side, "decoded")
+                self._keeper.keep(read)
+            for monitor in self._monitors.values():
+                monitor.observe(read)
+            if isinstance(read, Rows) and read.side is Side.OUTPUT:
+                self._join(read, capture.exchange)
+
+    def _join(self, rows: Rows, exchange: Exchange) -> None:
+        """Bring the answers of both models together, whichever comes first."""
+        pair_id = exchange.id if exchange.pair_id is None else exchange.pair_id
+        pair = self._joiner.offer(rows, pair_id)
+        if exchange.position is Position.SHADOW or pair is not None:
+            self._meter.pair("waiting" if pair is None else "joined")
+        if pair is not None:
+            self._show(pair)
+
+    def _show(self, pair: Pair) -> None:
+        self._pairs_now += 1
+        for monitor in self._monitors.values():
+            monitor.observe(pair)
+
+    # What comes of it, once per tick.
+
+    def tick(self, now_s: float) -> Turn:
+        """Let every monitor judge, move the alarms, and ask the policy what to do."""
+        self._count_pairs(now_s)
+        findings = tuple(monitor.judge(now_s) for monitor in self._monitors.values())
+        transitions = tuple(
+            change for finding in findings if (change := self._advance(finding)) is not None
+        )
+        self.decision = policy.decide(self.posture, self.facts(), self._plan.policy, now_s)
+        self.posture = self.decision.posture
+        self.routing = self._route(self.routing)
+        return Turn(
+            at_s=now_s,
+            findings=findings,
+            transitions=transitions,
+            decision=self.decision,
+            routing=self.routing,
+        )
+
+    def _advance(self, finding: Finding) -> Transition | None:
+        name = finding.monitor
+        self.alarms[name], change = alarm_rules.advance(
+            self.alarms[name], finding, self._rules[name]
+        )
+        dropped = change is not None and change.to is AlarmState.INACTIVE
+        if dropped and finding.verdict is Verdict.BREACH:
+            # The detection was never confirmed: the monitor would stay latched on it.
+            self._monitors[name].reset()
+        return change
+
+    def _count_pairs(self, now_s: float) -> None:
+        self._joiner.expire(now_s)
+        self._pairs.append((now_s, self._pairs_now))
+        self._pairs_now = 0
+        while self._pairs and now_s - self._pairs[0][0] > PAIRS_SPAN_S:
+            self._pairs.popleft()
+
+    def _route(self, before: Routing) -> Routing:
+        return policy.routing(
+            self.posture,
+            before,
+            has_stable=self._plan.has_stable,
+            mirror_fraction=self._plan.mirror_fraction,
+        )
+
+    @property
+    def n_pairs(self) -> int:
+        """Mirrored pairs joined in the last half hour."""
+        return sum(n for _, n in self._pairs) + self._pairs_now
+
+    def facts(self) -> Facts:
+        """Give what a decision rests on."""
+        return Facts(
+            alarms=self.alarms,
+            stable_ready=self.is_ready(Model.STABLE),
+            candidate_ready=self.is_ready(Model.CANDIDATE),
+            has_stable=self._plan.has_stable,
+            n_pairs=self.n_pairs,
+            capacity=self._plan.capacity,
+        )
+
+    def is_ready(self, model: Model) -> bool | None:
+        """Give what the last probe of a model said; `None` before the first."""
+        health = self._ready.get(model)
+        return None if health is None else health.ready
+
+    def health(self, model: Model) -> Health | None:
+        """Give the last probe of a model."""
+        return self._ready.get(model)
+
+    def detail(self, name: AlarmName) -> dict[str, object]:
+        """Give what one monitor can tell people; empty when there is no such monitor."""
+        monitor = self._monitors.get(name)
+        return {} if monitor is None else monitor.detail()
+
+    # What people and the world answer.
+
+    def acknowledge(self, name: AlarmName | None, by: str, why: str, now_s: float) -> None:
+        """Note that a person has seen one alarm, or with `None` every open one."""
+        self.posture = policy.acknowledge(self.posture, name, by, why, self.alarms, now_s)
+
+    def override(self, model: Model | None, by: str, now_s: float) -> Action:
+        """Route as a person says; `None` decides automatically again."""
+        self.posture, action = policy.override(self.posture, model, by, now_s)
+        self.routing = self._route(self.routing)
+        return action
+
+    def adopt(self, routing: Routing) -> bool:
+        """Take over a routing that is newer than the posture: a crash came between the two."""
+        if routing.epoch <= self.routing.epoch:
+            return False
+        because = "routing found on disk, newer than the saved state"
+        self.posture = msgspec.structs.replace(
+            self.posture, serving=routing.serving, because=because
+        )
+        self.routing = self._route(routing)
+        return True
+
+    def settle(self, outcome: Outcome) -> None:
+        """Take into account what came of an action."""
+        self.posture = policy.settle(self.posture, outcome)
+        self.routing = self._route(self.routing)
+
+    # What survives a restart.
+
+    def snapshot(self) -> bytes:
+        """Give evidence, alarms and posture as bytes."""
+        saved = _Saved(
+            version=STATE_VERSION,
+            alarms=self.alarms,
+            posture=self.posture,
+            routing=self.routing,
+            monitors={name.value: one.snapshot() for name, one in self._monitors.items()},
+            pairs=list(self._pairs),
+        )
+        return msgspec.msgpack.encode(saved)
+
+    def restore(self, raw: bytes, delta_s: float) -> list[str]:
+        """Go on from a snapshot whose times lie `delta_s` behind; give what could not be used.
+
+        A monitor whose evidence does not fit (another benchmark, another version) starts fresh, and
+        its alarm with it; routing and posture are kept in any case.
+        """
+        try:
+            saved = msgspec.msgpack.decode(raw, type=_Saved)
+        except msgspec.MsgspecError as error:
+            return [f"the saved state cannot be read ({error}); everything starts fresh"]
+        if saved.version != STATE_VERSION:
+            return [f"the saved state has version {saved.version}; everything starts fresh"]
+        notes = []
+        for name, monitor in self._monitors.items():
+            evidence = saved.monitors.get(name.value)
+            alarm = saved.alarms.get(name)
+            if alarm is None or evidence is None:
+                continue
+            if monitor.restore(evidence):
+                self.alarms[name] = alarm_rules.shifted(alarm, delta_s)
+                continue
+            # Episodes go on counting: the id of an alert must never be used twice.
+            self.alarms[name] = Alarm(name=name, episode=alarm.episode)
+            if evidence:
+                notes.append(f"{name}: the saved evidence does not fit and starts fresh")
+        self.posture = policy.shifted(saved.posture, delta_s)
+        self.routing = self._route(saved.routing)
+        self._pairs = deque((at_s + delta_s, n) for at_s, n in saved.pairs)
+        return notes

@@ -1,0 +1,400 @@
+"""The supervisor: it binds the ports, keeps relays and watcher alive, and ends them in order.
+
+It owns one listening socket per relay and hands it on, so that connections waiting in the backlog
+of a relay that died are served by its successor. It answers for health and readiness itself: the
+watcher may die without taking the pod out of service. Nothing of a request passes through here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from aiohttp import web
+
+from proxy import clock
+from proxy.children import Child, Launch
+from proxy.config import ConfigError, Loaded, load
+from proxy.probe import PROBE_EVERY_S, Probe
+from proxy.records import Health, Model
+from proxy.tasks import TaskGroup
+from proxy.telemetry.desk import DeskError, JsonObject, ProcessVitals
+from proxy.telemetry.door import Door
+
+log = logging.getLogger(__name__)
+
+LINK_SOCKET: Final = "link.sock"
+API_SOCKET: Final = "watcher.sock"
+ROUTING_FILE: Final = "routing.bin"
+BACKLOG: Final = 4096
+"""Connections that may wait for a relay: those of several seconds of a restart."""
+MAX_SOCKET_PATH: Final = 90
+"""Longest folder for unix sockets: the system takes 107 bytes with the name."""
+WATCHER_GRACE_S: Final = 10.0
+"""Time for the watcher to write its state down."""
+KILL_AFTER_S: Final = 2.0
+"""What a relay gets beyond its own grace time before it is killed."""
+
+
+class StartError(Exception):
+    """stablehand cannot start; the message says what is in the way and what to do."""
+
+
+class Supervisor:
+    """One running sidecar."""
+
+    def __init__(self, loaded: Loaded) -> None:
+        """Plan the processes; nothing is bound or started before `run`."""
+        self._loaded = loaded
+        self._tasks = TaskGroup("supervisor", limit=256)
+        self._sockets: list[socket.socket] = []
+        self._relays: list[Child] = []
+        self._retired: list[Child] = []
+        """Relays of an earlier configuration that are still draining."""
+        self._watcher: Child | None = None
+        self._health: dict[Model, Health] = {}
+        self._run_dir = Path()
+        self._draining = ""
+        self._end = asyncio.Event()
+        self._now = asyncio.Event()
+        self._reloaded_ok = True
+
+    # Starting and ending.
+
+    async def run(self) -> int:
+        """Run until told to end; give the exit code.
+
+        Raises:
+            StartError: a port is in use, or the state's folder cannot be written.
+        """
+        self._prepare()
+        door = await self._open_door()
+        try:
+            self._listen_to_signals()
+            self._watcher = self._keep("watcher", self._launch_watcher)
+            self._relays = self._start_relays()
+            self._start_probes()
+            await self._end.wait()
+            await self._stop_all()
+        finally:
+            await self._tasks.close()
+            await door.cleanup()
+            for listening in self._sockets:
+                listening.close()
+            self._remove_run_dir()
+        return 0
+
+    def _prepare(self) -> None:
+        """Make the folders and bind the data port."""
+        state_dir = self._loaded.state_dir
+        try:
+            state_dir.mkdir(parents=True, exist_ok=True)
+            self._run_dir = state_dir / "run"
+            if len(str(self._run_dir)) > MAX_SOCKET_PATH:
+                self._run_dir = Path(tempfile.mkdtemp(prefix="stablehand-"))
+            self._run_dir.mkdir(exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise StartError(
+                f"state.dir {state_dir} cannot be used: {error.strerror}; "
+                "make it writable, or set state.dir"
+            ) from error
+        self._sockets = bind(self._loaded)
+
+    def _remove_run_dir(self) -> None:
+        for name in (LINK_SOCKET, API_SOCKET):
+            (self._run_dir / name).unlink(missing_ok=True)
+        if self._run_dir.parent != self._loaded.state_dir:
+            self._run_dir.rmdir()
+
+    async def _open_door(self) -> web.AppRunner:
+        admin = self._loaded.config.admin
+        door = Door(self, admin, self._run_dir / API_SOCKET)
+        runner = web.AppRunner(door.application(), access_log=None)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, admin.host, admin.port).start()
+        except OSError as error:
+            await runner.cleanup()
+            for listening in self._sockets:
+                listening.close()
+            raise StartError(_port_trouble("admin", admin.host, admin.port, error)) from error
+        return runner
+
+    def _listen_to_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._leave, number.name)
+        loop.add_signal_handler(signal.SIGHUP, self._reload_soon)
+
+    def _leave(self, why: str) -> None:
+        """Drain at the first signal, end now at the second."""
+        if self._draining:
+            log.warning("%s again: ending now", why)
+            self._now.set()
+        self._draining = self._draining or why
+        self._end.set()
+
+    async def _stop_all(self) -> None:
+        """Let the relays drain, then let the watcher write down what they last reported."""
+        listen = self._loaded.config.listen
+        log.info("draining (%s): at most %g s", self._draining, listen.grace_s)
+        relays = [*self._relays, *self._retired]
+        for relay in relays:
+            relay.stop()
+        await self._until_ended(relays, listen.grace_s + KILL_AFTER_S)
+        if self._watcher is not None:
+            self._watcher.stop()
+            await self._until_ended([self._watcher], WATCHER_GRACE_S)
+
+    async def _until_ended(self, children: Sequence[Child], timeout_s: float) -> None:
+        """Wait for the processes; kill what is left at the end of the time, or when told to."""
+        until_s = clock.now_s() + timeout_s
+        while any(child.pid is not None for child in children):
+            if self._now.is_set() or clock.now_s() > until_s:
+                for child in children:
+                    child.stop(signal.SIGKILL)
+            await asyncio.sleep(0.02)
+
+    # The processes.
+
+    def _keep(self, name: str, launch: Callable[[], Launch]) -> Child:
+        child = Child(name, launch)
+        self._tasks.spawn(name, child.keep())
+        return child
+
+    def _start_relays(self) -> list[Child]:
+        return [
+            self._keep(f"relay-{worker}", self._relay_launcher(worker))
+            for worker in range(len(self._sockets))
+        ]
+
+    def _relay_launcher(self, worker: int) -> Callable[[], Launch]:
+        settings = self._loaded.relay_settings(
+            worker, self._run_dir / LINK_SOCKET, self._loaded.state_dir / ROUTING_FILE
+        )
+        raw = msgspec.json.encode(settings)
+        listening = self._sockets[worker]
+
+        def launch() -> Launch:
+            # A file without a name: the settings may hold the names of keys and certificates.
+            file = os.memfd_create("relay-settings")
+            os.write(file, raw)
+            os.lseek(file, 0, os.SEEK_SET)
+            descriptors = (file, listening.fileno())
+            return Launch(
+                arguments=(
+                    *(sys.executable, "-m", "proxy.relay"),
+                    *("--settings-fd", str(file)),
+                    *("--listen-fd", str(listening.fileno())),
+                    *("--pulse-fd", "{pulse}"),
+                ),
+                descriptors=descriptors,
+                owned=(file,),
+            )
+
+        return launch
+
+    def _launch_watcher(self) -> Launch:
+        return Launch(
+            arguments=(
+                *(sys.executable, "-m", "proxy.watcher", str(self._loaded.path)),
+                *("--run-dir", str(self._run_dir)),
+                *("--pulse-fd", "{pulse}"),
+            )
+        )
+
+    def _start_probes(self) -> None:
+        models = self._loaded.config.models
+        for model, upstream in ((Model.CANDIDATE, models.candidate), (Model.STABLE, models.stable)):
+            if upstream is not None:
+                self._tasks.spawn(f"probe.{model}", self._probe_for_ever(Probe(model, upstream)))
+
+    async def _probe_for_ever(self, probe: Probe) -> None:
+        try:
+            while True:
+                health = await probe.ask()
+                self._health[health.model] = health
+                await asyncio.sleep(PROBE_EVERY_S)
+        finally:
+            await probe.close()
+
+    # What the admin door asks (`telemetry.desk.Vitals`).
+
+    def alive(self) -> tuple[bool, Sequence[str]]:
+        """Give whether relays live. While the first ones start, they are given their time."""
+        dead = [child.name for child in self._relays if child.pid is None and child.n_starts > 1]
+        reasons = [f"{name} is not running" for name in dead]
+        return len(dead) < max(1, len(self._relays)), reasons
+
+    def ready(self) -> tuple[bool, Sequence[str]]:
+        """Give whether traffic may come: a relay listens, a model answers, nobody drains."""
+        reasons = []
+        if self._draining:
+            reasons.append(f"draining ({self._draining})")
+        if not any(child.is_alive() and _listens(child) for child in self._relays):
+            reasons.append("no relay is listening yet")
+        answers = [health for health in self._health.values() if health.ready]
+        if not answers:
+            told = [f"{model}: {health.reason}" for model, health in self._health.items()]
+            reasons.append("no model is ready" + (f" ({'; '.join(told)})" if told else " yet"))
+        return not reasons, reasons
+
+    def processes(self) -> Mapping[str, ProcessVitals]:
+        """Give each process by its name."""
+        children = [*self._relays, *([self._watcher] if self._watcher is not None else [])]
+        return {
+            child.name: ProcessVitals(up=child.pid is not None, restarts=max(0, child.n_starts - 1))
+            for child in children
+        }
+
+    def reloaded(self) -> bool:
+        """Give whether the last configuration that was read is in force."""
+        return self._reloaded_ok
+
+    def drain(self, by: str) -> JsonObject:
+        """Begin to drain; give how it stands."""
+        if not self._draining:
+            self._leave(f"drain asked for by {by}")
+        grace_s = self._loaded.config.listen.grace_s
+        return {"draining": True, "because": self._draining, "grace_s": grace_s}
+
+    # Reading the configuration again.
+
+    def _reload_soon(self) -> None:
+        self._tasks.spawn("reload", self._reload_for_signal())
+
+    async def _reload_for_signal(self) -> None:
+        try:
+            await self.reload("SIGHUP")
+        except DeskError as error:
+            log.warning("reload refused: %s", error.message)
+
+    async def reload(self, by: str) -> JsonObject:
+        """Put the configuration into force again, all or nothing, without losing a request.
+
+        New relays join on the same sockets before the old ones drain; the watcher is started again
+        and goes on from its state. Ports, workers and the state's folder need a restart.
+
+        Raises:
+            DeskError: the file cannot be used, or changes what needs a restart; all stays as it is.
+        """
+        try:
+            fresh = await asyncio.to_thread(load, self._loaded.path)
+            _check_same_ground(self._loaded, fresh)
+        except ConfigError as error:
+            self._reloaded_ok = False
+            raise DeskError(
+                422, "bad_config", str(error), "Correct the file; the old one stays in force."
+            ) from error
+        self._reloaded_ok = True
+        if fresh.sha256 == self._loaded.sha256:
+            return {"changed": False, "config_sha256": fresh.sha256}
+        log.info("reloading for %s", by)
+        self._loaded = fresh
+        self._retire_relays()
+        if self._watcher is not None:
+            # The old watcher writes its state down before the new one reads it.
+            old = self._watcher
+            old.stop()
+            await self._until_ended([old], WATCHER_GRACE_S)
+            self._watcher = self._keep("watcher", self._launch_watcher)
+        return {"changed": True, "config_sha256": fresh.sha256}
+
+    def _retire_relays(self) -> None:
+        old, self._relays = self._relays, self._start_relays()
+        self._retired = [child for child in self._retired if child.pid is not None]
+        self._retired += old
+        self._tasks.spawn("retire", self._drain_when_replaced(old))
+
+    def _all_listen(self) -> bool:
+        return all(child.is_alive() and _listens(child) for child in self._relays)
+
+    async def _drain_when_replaced(self, old: Sequence[Child]) -> None:
+        while not self._all_listen():  # noqa: ASYNC110  # pulses come once a second, in no order
+            await asyncio.sleep(0.05)
+        for child in old:
+            child.stop()
+
+
+def _listens(child: Child) -> bool:
+    return child.pulse is not None and child.pulse.listening
+
+
+def bind(loaded: Loaded) -> list[socket.socket]:
+    """Bind one listening socket per relay.
+
+    Raises:
+        StartError: the address is in use or not ours.
+    """
+    listen = loaded.config.listen
+    found: list[socket.socket] = []
+    port = listen.port
+    try:
+        if listen.workers > 1:
+            # With SO_REUSEPORT two sidecars would share a port unnoticed: ask without it first.
+            with _listening(listen.host, port, shared=False) as asked:
+                port = asked.getsockname()[1]
+        for _ in range(listen.workers):
+            one = _listening(listen.host, port, shared=listen.workers > 1)
+            found.append(one)
+            port = one.getsockname()[1]
+    except OSError as error:
+        for one in found:
+            one.close()
+        raise StartError(_port_trouble("listen", listen.host, listen.port, error)) from error
+    return found
+
+
+def _listening(host: str, port: int, *, shared: bool) -> socket.socket:
+    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        listening.bind(address)
+        listening.listen(BACKLOG)
+        listening.setblocking(False)  # noqa: FBT003  # the system's own signature
+    except OSError:
+        listening.close()
+        raise
+    return listening
+
+
+def _port_trouble(key: str, host: str, port: int, error: OSError) -> str:
+    why = error.strerror or str(error)
+    return (
+        f"{key}: {host}:{port} cannot be listened on: {why}; "
+        f"end what uses it, or set {key}.port and {key}.host"
+    )
+
+
+def _check_same_ground(old: Loaded, fresh: Loaded) -> None:
+    """Refuse a change of what is bound once at the start.
+
+    Raises:
+        ConfigError: a key was changed that needs a restart.
+    """
+    pairs = {
+        ("listen", "host"): (old.config.listen.host, fresh.config.listen.host),
+        ("listen", "port"): (old.config.listen.port, fresh.config.listen.port),
+        ("listen", "workers"): (old.config.listen.workers, fresh.config.listen.workers),
+        ("admin",): (old.config.admin, fresh.config.admin),
+        ("state", "dir"): (old.state_dir, fresh.state_dir),
+    }
+    problems = [
+        fresh.document.problem(path, "cannot be changed while running; restart stablehand for it")
+        for path, (was, now) in pairs.items()
+        if was != now
+    ]
+    if problems:
+        raise ConfigError(problems)

@@ -1,0 +1,102 @@
+"""How a configuration becomes the parts of a watcher: monitors, engine, plan, benchmark."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from proxy import benchmark
+from proxy.benchmark import Benchmark, BenchmarkError
+from proxy.config import Loaded
+from proxy.monitors import Engine, Monitor
+from proxy.monitors.disagreement import Disagreement
+from proxy.monitors.errors import Errors
+from proxy.monitors.input_drift import InputDrift
+from proxy.monitors.latency import Latency
+from proxy.monitors.output_drift import OutputDrift
+from proxy.monitors.readiness import StableReadiness
+from proxy.monitors.watching import Watching
+from proxy.pipeline import Plan
+
+log = logging.getLogger(__name__)
+
+
+def monitors_of(loaded: Loaded, engine: Engine, certified: Benchmark | None) -> tuple[Monitor, ...]:
+    """Give every monitor: adding one costs its file and a line here."""
+    settings = loaded.config.monitors
+    return (
+        InputDrift(settings.input, certified, engine),
+        OutputDrift(settings.output, certified, engine),
+        Disagreement(settings.agreement, certified, engine),
+        Latency(settings.latency, certified, engine),
+        Errors(settings.errors, certified, engine),
+        StableReadiness(engine, has_stable=loaded.config.has_stable),
+        Watching(engine),
+    )
+
+
+def engine_of(loaded: Loaded) -> Engine:
+    """Give how sure every alarm must be."""
+    monitors, alarms = loaded.config.monitors, loaded.config.alarms
+    return Engine(
+        tick_s=monitors.tick_s,
+        expected_run_length_s=alarms.expected_run_length_s,
+        min_ticks=monitors.min_ticks,
+        confirm_evidence=alarms.confirm_evidence,
+        resolve_evidence=alarms.resolve_evidence,
+    )
+
+
+def plan_of(loaded: Loaded) -> Plan:
+    """Give what the pipeline works by."""
+    config = loaded.config
+    return Plan(
+        alarms=config.alarms,
+        policy=config.policy,
+        has_stable=config.has_stable,
+        mirror_fraction=config.mirror.fraction,
+        capacity=tuple(step.name for step in config.capacity.steps),
+    )
+
+
+def read_benchmark(loaded: Loaded) -> Benchmark | None:
+    """Read the configured benchmark; `None` when none is configured.
+
+    Raises:
+        BenchmarkError: the file cannot be read, or is no benchmark of this version.
+    """
+    path = loaded.benchmark_path
+    if path is None:
+        return None
+    try:
+        return benchmark.load(path.read_bytes())
+    except OSError as error:
+        raise BenchmarkError(
+            f"it cannot be read: {error.strerror}; write it with `stablehand certify`"
+        ) from error
+
+
+def certified_of(loaded: Loaded, notes: list[str]) -> Benchmark | None:
+    """Give the benchmark; one that cannot be used is a note, since traffic must be watched."""
+    try:
+        certified = read_benchmark(loaded)
+    except BenchmarkError as error:
+        notes.append(f"The benchmark {loaded.config.benchmark} cannot be used: {error}.")
+        log.error("the benchmark cannot be used: %s", error)  # noqa: TRY400  # one line says it
+        return None
+    if certified is None:
+        notes.append(
+            "No benchmark is configured, so nothing says what is normal: run `stablehand certify`."
+        )
+    return certified
+
+
+def categories_of(certified: Benchmark | None) -> Mapping[str, frozenset[str]]:
+    """Give the strings that were certified, by column: the decoder may keep these in clear."""
+    if certified is None:
+        return {}
+    known: dict[str, frozenset[str]] = {}
+    for profile in (certified.input, *certified.outputs.values()):
+        for column in profile.columns:
+            known[column.name] = known.get(column.name, frozenset()) | set(column.categories)
+    return known

@@ -1,0 +1,313 @@
+"""The watcher's answers to the admin API: the same values as decisions rest on, in words.
+
+`WatcherDesk` fulfils `telemetry.desk.Desk`. Reads look at what is at hand; the few calls that
+change something go through the pipeline, are carried out at once and stand in the journal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from proxy import __version__, clock
+from proxy.config import Loaded
+from proxy.pipeline import Pipeline
+from proxy.policy import Incident
+from proxy.records import AlarmName, AlarmState, Model, Position, Pulse, Side, Verdict
+from proxy.telemetry import words
+from proxy.telemetry.desk import (
+    AgreementView,
+    AlarmView,
+    DeskError,
+    EntryView,
+    JsonObject,
+    ModelView,
+    RoutingView,
+    Status,
+    StreamView,
+)
+from proxy.telemetry.journal import Journal
+from proxy.telemetry.metrics import Metrics
+from proxy.telemetry.streams import stream_views
+from proxy.telemetry.traffic import Traffic
+from proxy.watcher.hands import Hands
+from proxy.watcher.samples import Samples
+
+TIMELINE: Final = 40
+STREAMS: Final = 24
+HIDDEN_KINDS: Final = frozenset({"action"})
+"""Journal entries that the timeline leaves out: their outcome says it."""
+DAY_S: Final = 86_400.0
+STOPS: Final = frozenset(
+    {
+        AlarmName.OUTPUT_DRIFT,
+        AlarmName.DISAGREEMENT,
+        AlarmName.LATENCY,
+        AlarmName.ERRORS,
+        AlarmName.LABEL_QUALITY,
+    }
+)
+"""Firing alarms that stop a roll-out: the candidate does worse than it was certified to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Office:
+    """What the desk looks at."""
+
+    loaded: Loaded
+    pipeline: Pipeline
+    hands: Hands
+    journal: Journal
+    metrics: Metrics
+    traffic: Traffic
+    samples: Samples
+    pulses: Mapping[int, Pulse]
+    notes: Sequence[str]
+    """Things to know since the start: no benchmark, state that could not be used."""
+    started_utc: str
+
+
+class WatcherDesk:
+    """Answers for one watcher."""
+
+    def __init__(self, office: Office) -> None:
+        """Look at the values in `office`."""
+        self._office = office
+
+    def status(self) -> Status:
+        """Give everything the page shows."""
+        office = self._office
+        go, reasons = self.verdict()
+        models = office.loaded.config.models
+        return Status(
+            title=models.candidate.name,
+            version=__version__,
+            at_utc=clock.utc_text(),
+            started_utc=office.started_utc,
+            go=go,
+            headline=self._headline(reasons),
+            routing=self.routing(),
+            models=self._models(),
+            traffic=office.traffic.view(clock.now_s(), self._in_flight()),
+            alarms=tuple(self.alarms()),
+            streams=self._streams(),
+            agreement=self._agreement(),
+            timeline=self._timeline(),
+            config_sha256=office.loaded.sha256,
+            notes=tuple(self._notes()),
+        )
+
+    def alarms(self) -> Sequence[AlarmView]:
+        """Give every alarm, those that need eyes first."""
+        pipeline = self._office.pipeline
+        nexts = {
+            name: incident.next
+            for incident in pipeline.decision.incidents
+            if not incident.is_over
+            for name in incident.alarms
+        }
+        views = [
+            words.alarm_view(
+                alarm, _utc, pipeline.posture.acknowledgements.get(name), nexts.get(name, "")
+            )
+            for name, alarm in pipeline.alarms.items()
+        ]
+        return words.sorted_views(views)
+
+    def detail(self, name: AlarmName) -> JsonObject:
+        """Give the streams of one monitor."""
+        return self._office.pipeline.detail(name)
+
+    def routing(self) -> RoutingView:
+        """Give where traffic goes and why."""
+        office = self._office
+        posture, routing = office.pipeline.posture, office.pipeline.routing
+        now_s = clock.now_s()
+        return RoutingView(
+            serving=routing.serving,
+            shadow=routing.shadow,
+            mirror_fraction=routing.mirror_fraction,
+            because=posture.because,
+            since_utc=office.hands.routing_since_utc,
+            override=posture.override,
+            locked=posture.locked,
+            dry_run=office.loaded.config.policy.dry_run,
+            switches_today=sum(now_s - at_s < DAY_S for at_s in posture.switches_s),
+            epoch=routing.epoch,
+        )
+
+    def journal(self, n: int) -> Sequence[JsonObject]:
+        """Give the last `n` entries, newest last."""
+        return self._office.journal.tail(n)
+
+    def samples(self, n: int) -> Sequence[JsonObject]:
+        """Give at most `n` sampled rows."""
+        return self._office.samples.last(n)
+
+    def config(self) -> JsonObject:
+        """Give the configuration in force, secrets hidden."""
+        return self._office.loaded.shown()
+
+    def verdict(self) -> tuple[bool, Sequence[str]]:
+        """Give go or stop: stop while the candidate does worse than certified, or is routed away.
+
+        What is only pending or unknown does not stop: not knowing is no reason to roll back.
+        """
+        pipeline = self._office.pipeline
+        reasons = [
+            f"{name} is firing: {alarm.finding.reason if alarm.finding else ''}"
+            for name, alarm in pipeline.alarms.items()
+            if name in STOPS and alarm.state is AlarmState.FIRING
+        ]
+        if pipeline.routing.serving is Model.STABLE:
+            reasons.append(f"traffic goes to the stable model: {pipeline.posture.because}")
+        return not reasons, reasons
+
+    def metrics(self, accept: str) -> tuple[bytes, str]:
+        """Give the metrics and their content type."""
+        return self._office.metrics.render(accept)
+
+    async def route(self, model: Model | None, by: str, why: str) -> RoutingView:
+        """Lead traffic to a model, or back to automatic with `None`."""
+        office = self._office
+        if model is Model.STABLE and not office.loaded.config.has_stable:
+            raise DeskError(
+                409,
+                "no_stable",
+                "No stable model is configured: traffic cannot be led to it.",
+                "Set models.stable in the configuration and reload.",
+            )
+        office.hands.write(
+            "override", {"by": by, "why": why, "model": "auto" if model is None else model.value}
+        )
+        action = office.pipeline.override(model, by, clock.now_s())
+        office.hands.switch(action)
+        return self.routing()
+
+    async def acknowledge(self, name: AlarmName | None, by: str, why: str) -> Sequence[AlarmName]:
+        """Acknowledge one alarm, or all with `None`."""
+        pipeline = self._office.pipeline
+        before = pipeline.posture.acknowledgements
+        pipeline.acknowledge(name, by, why, clock.now_s())
+        after = pipeline.posture.acknowledgements
+        taken = [AlarmName(one) for one, seen in after.items() if before.get(one) != seen]
+        self._office.hands.write("ack", {"by": by, "why": why, "alarms": taken})
+        return taken
+
+    async def reload(self, by: str) -> JsonObject:
+        """Refuse: the supervisor reloads, and answers this call before it comes here."""
+        raise DeskError(
+            503, "no_supervisor", f"{by}: reloading is the supervisor's, which is not here.", ""
+        )
+
+    async def label(self, labels: Sequence[tuple[str, float | str | bool]]) -> int:
+        """Refuse: labels are not joined to predictions yet."""
+        raise DeskError(
+            501,
+            "not_supported",
+            f"{len(labels)} label(s) given, but this version does not use labels.",
+            "See CHANGELOG.md for what is supported.",
+        )
+
+    def _headline(self, reasons: Sequence[str]) -> str:
+        incidents = self._open_incidents()
+        if incidents:
+            first = incidents[0]
+            more = f" And {len(incidents) - 1} more." if len(incidents) > 1 else ""
+            return f"{first.title}. {first.next}{more}"
+        if reasons:
+            return reasons[0]
+        unknown = [
+            name.value
+            for name, alarm in self._office.pipeline.alarms.items()
+            if alarm.finding is None or alarm.finding.verdict is Verdict.UNKNOWN
+        ]
+        if not unknown:
+            return "All is well: everything that is watched is within tolerance."
+        return f"Nothing is wrong as far as is known; not known yet: {', '.join(unknown)}."
+
+    def _open_incidents(self) -> list[Incident]:
+        return [one for one in self._office.pipeline.decision.incidents if not one.is_over]
+
+    def _models(self) -> tuple[ModelView, ...]:
+        models = self._office.loaded.config.models
+        pipeline = self._office.pipeline
+        routing = pipeline.routing
+        views = []
+        for model, upstream in ((Model.CANDIDATE, models.candidate), (Model.STABLE, models.stable)):
+            if upstream is None:
+                continue
+            health = pipeline.health(model)
+            position = None
+            if routing.serving is model:
+                position = Position.SERVING
+            elif routing.shadow is model:
+                position = Position.SHADOW
+            views.append(
+                ModelView(
+                    model=model,
+                    name=upstream.name,
+                    url=upstream.url,
+                    position=position,
+                    ready=None if health is None else health.ready,
+                    reason="" if health is None else health.reason,
+                )
+            )
+        return tuple(views)
+
+    def _in_flight(self) -> dict[str, int]:
+        total: dict[str, int] = {}
+        for pulse in self._office.pulses.values():
+            for place, n in pulse.in_flight.items():
+                total[place] = total.get(place, 0) + n
+        return total
+
+    def _streams(self) -> tuple[StreamView, ...]:
+        pipeline = self._office.pipeline
+        views = [
+            *stream_views(Side.INPUT, pipeline.detail(AlarmName.INPUT_DRIFT), STREAMS),
+            *stream_views(Side.OUTPUT, pipeline.detail(AlarmName.OUTPUT_DRIFT), STREAMS),
+        ]
+        return tuple(sorted(views, key=lambda view: -view.strength)[:STREAMS])
+
+    def _agreement(self) -> AgreementView:
+        pipeline = self._office.pipeline
+        detail = pipeline.detail(AlarmName.DISAGREEMENT)
+        alarm = pipeline.alarms.get(AlarmName.DISAGREEMENT)
+        finding = alarm.finding if alarm is not None else None
+        estimate, floor = detail.get("disagreement"), detail.get("certified_disagreement")
+        interval = detail.get("disagreement_interval")
+        return AgreementView(
+            estimate=estimate if isinstance(estimate, float) else None,
+            interval=_interval(interval),
+            floor=floor if isinstance(floor, float) else None,
+            n_pairs=pipeline.n_pairs,
+            words=finding.reason if finding is not None else "Nothing was compared yet.",
+        )
+
+    def _timeline(self) -> tuple[EntryView, ...]:
+        entries = [
+            words.entry_view(entry)
+            for entry in reversed(self._office.journal.tail(4 * TIMELINE))
+            if entry.get("kind") not in HIDDEN_KINDS
+        ]
+        return tuple(entries[:TIMELINE])
+
+    def _notes(self) -> list[str]:
+        office = self._office
+        trouble = [office.journal.trouble] if office.journal.trouble else []
+        return [*office.notes, *trouble]
+
+
+def _interval(value: object) -> tuple[float, float] | None:
+    match value:
+        case (float() as low, float() as high):
+            return low, high
+        case _:
+            return None
+
+
+def _utc(at_s: float) -> str:
+    """Give the wall time of a monotonic time; empty for the time before anything happened."""
+    return clock.utc_text_of(at_s) if at_s else ""

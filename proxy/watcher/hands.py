@@ -1,0 +1,181 @@
+"""Carry out what the pipeline decided: write it down, tell people, move traffic, add capacity.
+
+Every turn goes through `carry_out` in the same order: journal first, then routing, then people, so
+that what was told can always be found in the journal. Slow actions run beside the ticks and report
+back through the pipeline.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from proxy import clock, policy
+from proxy.actuators.capacity import Capacity
+from proxy.actuators.notice import Notice, Scene, acted, compose
+from proxy.actuators.notify import Notifier
+from proxy.actuators.pager import Pager
+from proxy.actuators.route import RouteCell
+from proxy.config import Config
+from proxy.pipeline import Pipeline, Turn
+from proxy.records import Action, Finding, Outcome, Routing, StepKind
+from proxy.tasks import TaskGroup
+from proxy.telemetry.journal import Journal
+from proxy.telemetry.metrics import Metrics
+
+log = logging.getLogger(__name__)
+
+MAX_RUNNING_ACTIONS = 8
+"""Capacity calls under way at once; the policy asks for one at a time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """What decisions are carried out with."""
+
+    journal: Journal
+    metrics: Metrics
+    notifier: Notifier
+    pager: Pager
+    capacity: Capacity
+    cell: RouteCell
+    broadcast: Callable[[Routing], None]
+    """Tells every relay."""
+
+
+class Hands:
+    """Carries out the turns of one pipeline."""
+
+    def __init__(
+        self, config: Config, pipeline: Pipeline, tools: Tools, *, instance: str, admin_url: str
+    ) -> None:
+        """Speak for `instance`, whose status page is at `admin_url`."""
+        self._config = config
+        self._pipeline = pipeline
+        self._tools = tools
+        self._instance = instance
+        self._admin_url = admin_url
+        self._tasks = TaskGroup("actions", limit=MAX_RUNNING_ACTIONS)
+        self._last = pipeline.routing
+        self.routing_since_utc = clock.utc_text()
+        """When the routing in force began."""
+
+    def carry_out(self, turn: Turn) -> None:
+        """Do what one tick came to."""
+        tools = self._tools
+        for finding in turn.findings:
+            tools.metrics.finding(finding)
+        for transition in turn.transitions:
+            self.write("transition", transition)
+            tools.metrics.transition(transition)
+        for alarm in self._pipeline.alarms.values():
+            tools.metrics.alarm(alarm)
+        for action in turn.decision.actions:
+            self._do(action)
+        self.route(self._pipeline.posture.because)
+        alarms = self._pipeline.alarms
+        waiting = policy.open_incidents(self._pipeline.posture, alarms)
+        tools.pager.tick(turn.at_s, waiting)
+
+    def _do(self, action: Action) -> None:
+        self.write("action", action)
+        if action.step.kind is StepKind.ALERT:
+            self._tell(action)
+        elif action.step.kind is StepKind.ESCALATE:
+            self._escalate(action)
+        elif policy.is_dry(action):
+            self._report(Outcome(action=action, ok=True, error="", took_s=0.0))
+        elif action.step.kind in {StepKind.EXPAND, StepKind.UNDO}:
+            if self._tasks.spawn(action.step.kind, self._change_capacity(action)) is None:
+                error = "too many actions are still running"
+                self._report(Outcome(action=action, ok=False, error=error, took_s=0.0))
+        else:
+            self.switch(action)
+
+    def switch(self, action: Action) -> None:
+        """Put the pipeline's routing into force and report it as the outcome of `action`."""
+        began_s = clock.now_s()
+        self.route(action.because)
+        # A cell that the disk refused is in force all the same: relays are told over the link.
+        took_s = clock.now_s() - began_s
+        self._report(Outcome(action=action, ok=True, error="", took_s=took_s))
+
+    def route(self, because: str) -> None:
+        """Tell relays and disk where traffic goes, when that has changed."""
+        routing = self._pipeline.routing
+        if routing == self._last:
+            return
+        self._last = routing
+        self.routing_since_utc = clock.utc_text()
+        if not self._tools.cell.set(routing):
+            log.error("the routing cannot be kept on disk: %s", self._tools.cell.error)
+        self._tools.broadcast(routing)
+        self._tools.metrics.routing(routing, because)
+        self.write("routing", {"serving": routing.serving, "because": because, "routing": routing})
+
+    async def _change_capacity(self, action: Action) -> None:
+        self._report(await self._tools.capacity.apply(action))
+
+    def _report(self, outcome: Outcome) -> None:
+        """Let everyone know what came of an action."""
+        self._pipeline.settle(outcome)
+        self.write("outcome", outcome)
+        self._tools.metrics.action(outcome)
+        decision = self._pipeline.decision
+        incident = decision.incident_of(outcome.action)
+        notice = acted(outcome, incident, self._finding(outcome.action), self._scene())
+        self._offer(notice)
+
+    def _tell(self, action: Action) -> None:
+        notice = self._composed(action)
+        if notice is not None:
+            self._offer(notice)
+
+    def _escalate(self, action: Action) -> None:
+        notice = self._composed(action)
+        incident = self._pipeline.decision.incident_of(action)
+        if notice is None or incident is None:
+            return
+        self.write("notice", notice)
+        self._tools.pager.call(incident.id, notice, action.at_s, action.step.argument)
+        self._tools.metrics.action(Outcome(action=action, ok=True, error="", took_s=0.0))
+
+    def _composed(self, action: Action) -> Notice | None:
+        incident = self._pipeline.decision.incident_of(action)
+        if incident is None:
+            log.error("action %s belongs to no incident; nobody is told", action.id)
+            return None
+        return compose(action, incident, self._finding(action), self._scene())
+
+    def _offer(self, notice: Notice) -> None:
+        self.write("notice", notice)
+        self._tools.notifier.offer(notice)
+
+    def _finding(self, action: Action) -> Finding | None:
+        for name in action.alarms:
+            alarm = self._pipeline.alarms.get(name)
+            if alarm is not None and alarm.finding is not None:
+                return alarm.finding
+        return None
+
+    def _scene(self) -> Scene:
+        models = self._config.models
+        return Scene(
+            instance=self._instance,
+            source=self._instance,
+            candidate=models.candidate.name,
+            stable=models.stable.name if models.stable is not None else "",
+            admin_url=self._admin_url,
+            expected_run_length_s=self._config.alarms.expected_run_length_s,
+            now_s=clock.now_s(),
+            utc=clock.utc(),
+        )
+
+    def write(self, kind: str, body: object) -> None:
+        """Put one entry into the journal."""
+        self._tools.journal.append(kind, body, clock.utc_text())
+
+    async def close(self) -> None:
+        """End running actions; what was offered to people waits on disk."""
+        await self._tasks.close()
