@@ -85,7 +85,7 @@ async def serve_tcp(app: web.Application, host: str, port: int) -> tuple[web.App
     Raises:
         OSError: the port cannot be bound.
     """
-    runner = await _runner(app)
+    runner = await make_runner(app)
     try:
         await web.TCPSite(runner, host, port, backlog=64).start()
     except OSError:
@@ -100,7 +100,7 @@ async def serve_unix(app: web.Application, path: Path) -> web.AppRunner:
     Raises:
         OSError: the socket cannot be made.
     """
-    runner = await _runner(app)
+    runner = await make_runner(app)
     _remove(path)
     before = os.umask(0o177)
     try:
@@ -113,14 +113,25 @@ async def serve_unix(app: web.Application, path: Path) -> web.AppRunner:
     return runner
 
 
+def _quiet() -> logging.Logger:
+    quiet = logging.getLogger(f"{__name__}.wire")
+    quiet.setLevel(logging.CRITICAL)
+    return quiet
+
+
 def _remove(path: Path) -> None:
     path.unlink(missing_ok=True)
 
 
-async def _runner(app: web.Application) -> web.AppRunner:
+async def make_runner(app: web.Application) -> web.AppRunner:
+    """Give a runner with our manners, set up, for sockets that were bound elsewhere."""
     runner = web.AppRunner(
         app,
         access_log=None,
+        # Bytes that are no HTTP would be logged with a traceback each: a log storm for the asking.
+        logger=_quiet(),
+        # Nobody needs to send us compressed bodies, so nobody can send us a bomb.
+        auto_decompress=False,
         handle_signals=False,
         keepalive_timeout=_KEEPALIVE_S,
         shutdown_timeout=_SHUTDOWN_S,

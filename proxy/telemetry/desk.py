@@ -263,10 +263,14 @@ class Vitals(Protocol):
         """Begin to drain (readiness falls, connections end); give how it stands. Never blocks."""
         ...
 
+    def reloaded(self) -> bool:
+        """Give whether the last configuration that was read is in force."""
+        ...
+
     async def reload(self, by: str) -> JsonObject:
-        """Read the configuration again, all or nothing; give what changed.
+        """Read the configuration again, all or nothing; give whether it changed.
 
         Raises:
-            DeskError: the new configuration is refused; the old one stands.
+            DeskError: it cannot be used; the old one stays in force.
         """
         ...

@@ -1,9 +1,9 @@
 """The admin door: answers for the supervisor, passes the rest to the watcher.
 
 `/healthz`, `/readyz`, `/api/v1/drain` and `/api/v1/reload` are answered here, so that the watcher's
-death never takes a pod out of service. Everything else goes through the gate to the watcher's unix socket. While the
-watcher is down, `/metrics` still answers with `stablehand_watcher_up 0`. This file is loaded by the
-supervisor and stays light: no numpy, no scipy, no prometheus_client.
+death never takes a pod out of service. Everything else goes through the gate to the watcher's unix
+socket. While the watcher is down, `/metrics` still answers with `stablehand_watcher_up 0`. This
+file is loaded by the supervisor and stays light: no numpy, no scipy, no prometheus_client.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from yarl import URL
 
 from proxy.telemetry import catalogue
 from proxy.telemetry.answers import SAFE, Handler, error_answer, json_answer, speak_json
-from proxy.telemetry.desk import DeskError, ProcessVitals, Vitals
+from proxy.telemetry.desk import DeskError, Vitals
 from proxy.telemetry.gate import READ_METHODS, Gate, Visit
 from proxy.telemetry.settings import Admin
 
@@ -148,16 +148,14 @@ class Door:
     async def _metrics(self, request: web.Request) -> web.Response:
         """Give the watcher's metrics and the supervisor's behind them; the latter in any case."""
         accept = request.headers.get("Accept", "")
-        own = supervisor_lines(self._vitals.processes(), openmetrics=False)
         try:
             body, kind = await self._scrape(accept)
         except (aiohttp.ClientError, TimeoutError, OSError):
             body, kind = _watcher_down(), _CLASSIC
         if kind.startswith(_OPENMETRICS):
-            own = supervisor_lines(self._vitals.processes(), openmetrics=True)
-            body = body.removesuffix(_EOF) + own + _EOF
+            body = body.removesuffix(_EOF) + supervisor_lines(self._vitals, openmetrics=True) + _EOF
         else:
-            body += own
+            body += supervisor_lines(self._vitals, openmetrics=False)
         return web.Response(body=body, headers=SAFE | {"Content-Type": kind})
 
     async def _scrape(self, accept: str) -> tuple[bytes, str]:
@@ -240,17 +238,26 @@ def _watcher_url(request: web.Request) -> URL:
     )
 
 
-def supervisor_lines(processes: Mapping[str, ProcessVitals], *, openmetrics: bool) -> bytes:
+def supervisor_lines(vitals: Vitals, *, openmetrics: bool) -> bytes:
     """Give the metrics that the supervisor answers for, as exposition text."""
+    processes = vitals.processes().items()
+    series: dict[str, list[tuple[str, int]]] = {
+        catalogue.PROCESS_UP.name: [(_process(name), int(one.up)) for name, one in processes],
+        catalogue.PROCESS_RESTARTS.name: [
+            (_process(name), one.restarts) for name, one in processes
+        ],
+        catalogue.RELOAD_SUCCESS.name: [("", int(vitals.reloaded()))],
+    }
     lines: list[str] = []
     for family in catalogue.BY_SUPERVISOR:
         name = family.name.removesuffix("_total") if openmetrics else family.name
         lines += [f"# HELP {name} {family.help}", f"# TYPE {name} {family.kind.value}"]
-        counts = family is catalogue.PROCESS_RESTARTS
-        for process, vitals in processes.items():
-            value = vitals.restarts if counts else int(vitals.up)
-            lines.append(f'{family.name}{{process="{process}"}} {value}.0')
+        lines += [f"{family.name}{labels} {value}.0" for labels, value in series[family.name]]
     return "".join(f"{line}\n" for line in lines).encode()
+
+
+def _process(name: str) -> str:
+    return f'{{process="{name}"}}'
 
 
 def _watcher_down() -> bytes:

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Final
-from urllib.parse import urlsplit
 
 from proxy import clock
 from proxy.telemetry.settings import Admin
@@ -114,7 +113,9 @@ class Gate:
     def _refuse_page(self, visit: Visit) -> Refusal | None:
         """Refuse what a web page of another origin can make a browser send."""
         origin = visit.fields.get("origin", "")
-        same = not origin or urlsplit(origin).netloc.lower() == visit.fields.get("host", "").lower()
+        # The authority of an origin is all behind its scheme; `null` has none and is never ours.
+        authority = origin.partition("://")[2].lower()
+        same = not origin or authority == visit.fields.get("host", "").lower() != ""
         if not same or visit.fields.get("sec-fetch-site", "none") not in {"none", "same-origin"}:
             return Refusal(
                 status=403,

@@ -97,7 +97,6 @@ class Metrics:
         self._serving: Model | None = None
         self._lag_s: dict[tuple[str, ...], float] = {}
         self._replicas = 0
-        self._reload_ok = True
         self._build = (version, config_sha256)
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(_Scrape(self))
@@ -236,12 +235,6 @@ class Metrics:
         """Set the loop lag of a process other than a relay (their pulses carry their own)."""
         self._lag_s[process,] = lag_s
 
-    def reloaded(self, ok: bool, config_sha256: str = "") -> None:
-        """Set how the last reading of the configuration went."""
-        self._reload_ok = ok
-        if ok and config_sha256:
-            self._build = (self._build[0], config_sha256)
-
     def log_dropped(self, total: int) -> None:
         """Set how many log lines were lost since the start."""
         self._tables[of.LOG_DROPPED.name].values[()] = total
@@ -302,7 +295,6 @@ class Metrics:
             of.DESIRED_REPLICAS.name: [((), self._replicas)],
             of.LAG.name: self._lag_s.items(),
             of.WATCHER_UP.name: [((), 1.0)],
-            of.RELOAD_SUCCESS.name: [((), float(self._reload_ok))],
             of.BUILD_INFO.name: [(self._build, 1.0)],
         }
 

@@ -142,6 +142,7 @@ def test_metrics_carry_both_the_watchers_and_the_supervisors(
         assert samples["stablehand_process_up", "watcher"] == 0
         assert samples["stablehand_process_up", "relay-0"] == 1
         assert samples["stablehand_process_restarts_total", "watcher"] == 2
+        assert samples["stablehand_config_reload_success", None] == 1
 
     talk(vitals, tmp_path, what, Api(desk).application())
 
@@ -158,6 +159,7 @@ def test_without_a_watcher_metrics_still_answer(vitals: Vitals, tmp_path: Path) 
         assert "stablehand_watcher_up 0.0\n" in text
         assert {family.name for family in parse_classic(text)} == {
             "stablehand_watcher_up", "stablehand_process_up", "stablehand_process_restarts",
+            "stablehand_config_reload_success",
         }  # fmt: skip
 
     talk(vitals, tmp_path, what)

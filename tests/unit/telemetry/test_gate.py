@@ -136,7 +136,9 @@ def test_other_methods_are_refused(method: str) -> None:
 def test_a_web_page_cannot_change_anything() -> None:
     """Forms, foreign origins and cross-site requests of a browser on this machine are refused."""
     assert code(OPEN, visit(origin="http://evil.example")) == "foreign_origin"
-    assert code(OPEN, visit(origin="null")) == "foreign_origin"
+    for odd in ("null", "http://[", "127.0.0.1:8101", "http://127.0.0.1:8101/", "\xff"):
+        assert code(OPEN, visit(origin=odd)) == "foreign_origin", odd
+    assert code(OPEN, visit(origin="http://", host="")) == "foreign_origin"
     assert code(OPEN, visit(origin="http://127.0.0.1:9999")) == "foreign_origin"
     assert code(OPEN, visit(sec_fetch_site="cross-site")) == "foreign_origin"
     assert code(OPEN, visit(sec_fetch_site="same-site")) == "foreign_origin"

@@ -294,7 +294,7 @@ def test_a_sentence_is_no_label() -> None:
 
 
 def test_the_remaining_voices_are_heard() -> None:
-    """Actions, alerts, captures, pairs, replicas, lag, reload, logs and journal have series."""
+    """Actions, alerts, captures, pairs, replicas, lag, logs and journal have series."""
     metrics = Metrics(version="1.2", config_sha256="abc")
     action = Action(
         id="a", step=Step(kind=StepKind.EXPAND), because="", alarms=(AlarmName.LATENCY,), at_s=1.0
@@ -307,8 +307,6 @@ def test_the_remaining_voices_are_heard() -> None:
     metrics.link_dropped("capture", 3)
     metrics.desired_replicas(4)
     metrics.lag("watcher", 0.2)
-    metrics.reloaded(ok=True, config_sha256="def")
-    metrics.reloaded(ok=False, config_sha256="bad")
     metrics.log_dropped(6)
     metrics.journal_failed(7)
     seen = exported(metrics)
@@ -321,8 +319,7 @@ def test_the_remaining_voices_are_heard() -> None:
     assert seen["link_dropped_total{kind=capture}"] == 3
     assert seen["desired_replicas{}"] == 4
     assert seen["event_loop_lag_seconds{process=watcher}"] == 0.2
-    assert seen["config_reload_success{}"] == 0
-    assert seen["build_info{config_sha256=def,version=1.2}"] == 1
+    assert seen["build_info{config_sha256=abc,version=1.2}"] == 1
     assert seen["log_dropped_total{}"] == 6
     assert seen["journal_failed_total{}"] == 7
     assert seen["watcher_up{}"] == 1
