@@ -21,7 +21,6 @@ import asyncio
 import socket
 import struct
 from collections.abc import Callable
-from enum import IntEnum
 from math import inf
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
@@ -30,6 +29,7 @@ from proxy.relay.chunks import BadChunks, ChunkScanner
 from proxy.relay.refusals import refusal
 from proxy.relay.request_head import Refusal, RequestHead, judge
 from proxy.relay.running import Running
+from proxy.relay.states import DownstreamState
 from proxy.relay.upstream import HIGH_WATER_BYTES
 
 if TYPE_CHECKING:
@@ -45,19 +45,7 @@ _MAX_LINGER_BYTES: Final = 64 * 1024 * 1024
 _RESET: Final = struct.pack("ii", 1, 0)
 
 
-class DownstreamState(IntEnum):
-    """See the table above."""
-
-    WAIT = 0
-    BODY = 1
-    ANSWER = 2
-    LINGER = 3
-    TUNNEL = 4
-    CLOSING = 5
-    CLOSED = 6
-
-
-# Looking a member up in its enumeration costs more than the work of some states.
+# A member looked up in its enumeration costs more than some states' work.
 WAIT: Final = DownstreamState.WAIT
 BODY: Final = DownstreamState.BODY
 ANSWER: Final = DownstreamState.ANSWER
@@ -82,6 +70,7 @@ class DownstreamConnection(asyncio.Protocol):
         "_is_fresh",
         "_is_full",
         "_lingered_bytes",
+        "_offset",
         "_paused",
         "_pending",
         "_plane",
@@ -105,6 +94,8 @@ class DownstreamConnection(asyncio.Protocol):
         """The end of a head that goes upstream: the client's address and the empty line."""
         self._running: Running | None = None
         self._pending = b""
+        """What came of later requests, from `_offset` on."""
+        self._offset = 0
         self._body: BodyScanner | None = None
         """Follows the body of the running request, until its end has come."""
         self._is_fresh = True
@@ -152,7 +143,7 @@ class DownstreamConnection(asyncio.Protocol):
         self.state = TUNNEL
         self.deadline_s = inf
         if self._pending and self._running is not None:
-            data, self._pending = self._pending, b""
+            data, self._pending = self._pending[self._offset :], b""
             self._running.tunnel(data)
 
     def cut(self) -> None:
@@ -162,8 +153,7 @@ class DownstreamConnection(asyncio.Protocol):
         self.state = CLOSED
         self.deadline_s = inf
         tcp = self._transport.get_extra_info("socket")
-        if tcp is not None:
-            tcp.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        tcp.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self._transport.abort()
 
     def exchange_done(self, running: Running) -> None:
@@ -178,10 +168,9 @@ class DownstreamConnection(asyncio.Protocol):
         else:
             self.state = WAIT
             plane = self._plane
-            if self._is_full:
-                self.deadline_s = plane.sweep.at_s + plane.listen.write_timeout_s
-            else:
-                self.deadline_s = plane.sweep.at_s + plane.listen.idle_timeout_s
+            listen = plane.listen
+            wait_s = listen.write_timeout_s if self._is_full else listen.idle_timeout_s
+            self.deadline_s = plane.sweep.at_s + wait_s
             if self._paused:
                 self.unpause()
             if self._pending:
@@ -216,10 +205,9 @@ class DownstreamConnection(asyncio.Protocol):
         """Do what the state says."""
         _ON_DATA[self.state](self, data)
 
-    def eof_received(self) -> bool:
+    def eof_received(self) -> None:
         """Take a client that will send no more for gone: one that died looks the same."""
         self._drop_running()
-        return False
 
     def connection_lost(self, _exc: Exception | None) -> None:
         """Leave, and let nobody work for nothing."""
@@ -232,8 +220,8 @@ class DownstreamConnection(asyncio.Protocol):
         """Pass backpressure on, and give the client a limited time to read."""
         self._is_full = True
         self.deadline_s = self._plane.sweep.at_s + self._plane.listen.write_timeout_s
-        if self._running is not None:
-            self._running.client_full()
+        if (running := self._running) is not None:
+            running.client_full()
 
     def resume_writing(self) -> None:
         """Pass the end of backpressure on."""
@@ -265,20 +253,23 @@ class DownstreamConnection(asyncio.Protocol):
 
     def _data_head(self, data: bytes) -> None:
         if self._pending:
-            data = self._pending + data
+            data = self._pending[self._offset :] + data
             self._pending = b""
-        if not self._skipped and data.startswith(b"\r\n"):
+        self._read_head(data, 0)
+
+    def _read_head(self, data: bytes, start: int) -> None:
+        if not self._skipped and data.startswith(b"\r\n", start):
             # One empty line before a request is forgiven (RFC 9112 §2.2).
             self._skipped = True
-            data = data[2:]
-        end = data.find(b"\r\n\r\n") + len(b"\r\n\r\n")
+            start += 2
+        end = data.find(b"\r\n\r\n", start) + len(b"\r\n\r\n")
         if end < len(b"\r\n\r\n"):
-            self._head_incomplete(data)
+            self._head_incomplete(data[start:])
             return
         try:
-            if end > self._plane.judge_above_bytes:
-                judge(data[:end], self._plane.listen)
-            head = self._reader.read(data[:end])
+            if end - start > self._plane.judge_above_bytes:
+                judge(data[start:end], self._plane.listen)
+            head = self._reader.read(data[start:end])
         except Refusal as why:
             self._refuse(why)
             return
@@ -295,27 +286,29 @@ class DownstreamConnection(asyncio.Protocol):
         except Refusal as why:
             self._refuse(why)
             return
-        self._pending = data
+        self._pending, self._offset = data, 0
 
     def _begin(self, head: RequestHead, data: bytes, end: int) -> None:
         plane = self._plane
         self._is_fresh = self._in_head = self._skipped = False
         self.deadline_s = inf
-        body = data[end:]
         self._running = running = Running(plane, self, head)
         if head.samples:
             plane.sample(running)
         length = head.body_bytes
-        if 0 <= length <= len(body):
-            self._pending = body[length:]
+        behind = end + length
+        if length >= 0 and behind <= len(data):
+            body = data[end:behind]
+            if behind < len(data):
+                self._pending, self._offset = data, behind
             if length and running.kept_request is not None:
-                running.kept_request.add(body[:length])
+                running.kept_request.add(body)
             self.state = ANSWER
-            running.begin(body[:length], length, is_last=True)
+            running.begin(body, length, is_last=True)
             return
         self.state = BODY
         self._body = ChunkScanner() if length < 0 else LengthScanner(length)
-        self._pass_body(running, self._body, body, running.begin)
+        self._pass_body(running, self._body, data[end:], running.begin)
 
     def _data_body(self, data: bytes) -> None:
         running, scanner = self._running, self._body
@@ -341,13 +334,13 @@ class DownstreamConnection(asyncio.Protocol):
         if scanner.is_done:
             self.state = ANSWER
             self._body = None
-            self._pending = scanner.rest
+            self._pending, self._offset = scanner.rest, 0
             if not self._is_full:
                 self.deadline_s = inf
         take(out, scanner.payload_bytes - before, is_last=scanner.is_done)
 
     def _data_ahead(self, data: bytes) -> None:
-        self._pending += data
+        self._pending, self._offset = self._pending[self._offset :] + data, 0
         if len(self._pending) > _MAX_AHEAD_BYTES:
             self.pause()
 
@@ -366,7 +359,7 @@ class DownstreamConnection(asyncio.Protocol):
     def _next(self) -> None:
         if self.state == WAIT and self._pending:
             data, self._pending = self._pending, b""
-            self._data_head(data)
+            self._read_head(data, self._offset)
 
     def _refuse(self, why: Refusal) -> None:
         self.write(refusal(why.status, why.why, closes=True))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from collections.abc import Callable
 from typing import Final
 
 from proxy.clock import now_s
@@ -18,7 +17,7 @@ from proxy.relay.owner import Owner
 from proxy.relay.settings import Upstream
 from proxy.relay.sweep import Sweep
 from proxy.relay.tls import UpstreamTls
-from proxy.relay.upstream import IDLE, UpstreamConnection
+from proxy.relay.upstream import CLOSED, IDLE, UpstreamConnection
 from proxy.tasks import TaskGroup
 
 _UNREACHABLE_S: Final = 1.0
@@ -52,7 +51,7 @@ class Pool:
         self._tls = UpstreamTls(upstream) if upstream.is_tls else None
         self._idle: list[UpstreamConnection] = []
         self._n_open = 0
-        self._n_opening = 0
+        self._opening: set[UpstreamConnection] = set()
         self._tasks = TaskGroup("relay.connect", limit=upstream.max_connections)
         self._unreachable_until_s = 0.0
         self._is_closed = False
@@ -73,18 +72,20 @@ class Pool:
     def open(self, owner: Owner) -> Attempt:
         """Open a connection for `owner`, who is told later, never within this call."""
         attempt = Attempt(owner)
-        if self._n_open + self._n_opening >= self.upstream.max_connections and not self._evict():
+        if self._n_open + len(self._opening) >= self.upstream.max_connections and not self._evict():
             asyncio.get_running_loop().call_soon(_tell, attempt, Failure.OVERLOAD)
             return attempt
-        self._n_opening += 1
-        if self._tasks.spawn("open", self._open(attempt)) is None:
-            self._n_opening -= 1
+        connection = UpstreamConnection(self)
+        self._opening.add(connection)
+        if self._tasks.spawn("open", self._open(attempt, connection)) is None:
+            self._opening.discard(connection)
             asyncio.get_running_loop().call_soon(_tell, attempt, Failure.OVERLOAD)
         return attempt
 
-    async def _open(self, attempt: Attempt) -> None:
+    async def _open(self, attempt: Attempt, connection: UpstreamConnection) -> None:
         try:
-            connection = await self._connection()
+            async with asyncio.timeout(self.upstream.connect_timeout_s):
+                await self._connect(connection)
         except TimeoutError:
             self._unreachable_until_s = now_s() + _UNREACHABLE_S
             _tell(attempt, Failure.CONNECT_TIMEOUT)
@@ -93,29 +94,29 @@ class Pool:
             _tell(attempt, Failure.OVERLOAD if is_ours else Failure.REFUSED)
         else:
             self._unreachable_until_s = 0.0
-            if attempt.owner is not None:
+            if connection.state == CLOSED:
+                # It ended before it was used: nothing was sent.
+                _tell(attempt, Failure.REFUSED)
+            elif attempt.owner is not None:
                 attempt.owner.on_connected(connection)
             else:
                 self.give_back(connection)
         finally:
-            self._n_opening -= 1
+            self._opening.discard(connection)
 
-    async def _connection(self) -> UpstreamConnection:
+    async def _connect(self, connection: UpstreamConnection) -> None:
         loop = asyncio.get_running_loop()
         host, port = self.upstream.address
-        make: Callable[[], UpstreamConnection] = lambda: UpstreamConnection(self)  # noqa: E731  # typed
-        async with asyncio.timeout(self.upstream.connect_timeout_s):
-            if self._tls is None:
-                _, connection = await loop.create_connection(make, host, port)
-            else:
-                _, connection = await loop.create_connection(
-                    make,
-                    host,
-                    port,
-                    ssl=self._tls.context(),
-                    server_hostname=self._tls.server_name,
-                )
-        return connection
+        if self._tls is None:
+            await loop.create_connection(lambda: connection, host, port)
+            return
+        await loop.create_connection(
+            lambda: connection,
+            host,
+            port,
+            ssl=self._tls.context(),
+            server_hostname=self._tls.server_name,
+        )
 
     def _evict(self) -> bool:
         """Close the oldest idle connection to make room; `False`: there is none."""
@@ -126,6 +127,7 @@ class Pool:
 
     def joined(self, connection: UpstreamConnection) -> None:
         """Count a connection."""
+        self._opening.discard(connection)
         self._n_open += 1
         self.sweep.add(connection)
 

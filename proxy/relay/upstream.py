@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from enum import IntEnum
 from math import inf
 from typing import Final, cast
 
@@ -29,22 +28,11 @@ from proxy.relay.answer_head import FIRST_FINAL, SWITCHING, AnswerHead, BadAnswe
 from proxy.relay.bodies import BodyScanner, LengthScanner, OpenScanner
 from proxy.relay.chunks import BadChunks, ChunkScanner
 from proxy.relay.owner import Home, Owner
+from proxy.relay.states import UpstreamState
 
 _MAX_INTERIM: Final = 32
 HIGH_WATER_BYTES: Final = 256 * 1024
 """Bytes waiting to be written before the other side is asked to pause."""
-
-
-class UpstreamState(IntEnum):
-    """See the table above."""
-
-    IDLE = 0
-    HEAD = 1
-    LENGTH = 2
-    CHUNKED = 3
-    UNTIL_EOF = 4
-    TUNNEL = 5
-    CLOSED = 6
 
 
 # Looking a member up in its enumeration costs more than the work of some states.

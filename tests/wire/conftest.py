@@ -9,18 +9,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
+from enum import IntEnum
+from types import MemberDescriptorType
 
 import pytest
 import uvloop
 
 from proxy.records import Capture, Exchange, Model, Report, Routing
+from proxy.relay.downstream import DownstreamConnection
 from proxy.relay.plane import Plane
 from proxy.relay.server import Server
 from proxy.relay.settings import Capture as CaptureSettings
 from proxy.relay.settings import Listen, Mirror, Models, RelaySettings, Upstream
+from proxy.relay.states import DOWNSTREAM_MOVES, UPSTREAM_MOVES
 from proxy.relay.sweep import Sweep
+from proxy.relay.upstream import UpstreamConnection
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 PATIENCE_S = 10.0
@@ -220,6 +225,41 @@ class Notebook:
     @property
     def captures(self) -> list[Capture]:
         return [report for report in self.reports if isinstance(report, Capture)]
+
+
+class Moves:
+    """Stands in for a connection's `state` slot, and notes the moves it makes."""
+
+    def __init__(self, slot: MemberDescriptorType) -> None:
+        self._slot = slot
+        self.made: set[tuple[IntEnum, IntEnum]] = set()
+
+    def __get__(self, one: object, kind: type) -> object:
+        """Give the state."""
+        return self._slot.__get__(one, kind)
+
+    def __set__(self, one: object, state: IntEnum) -> None:
+        """Note the move, and make it."""
+        with contextlib.suppress(AttributeError):
+            self.made.add((self._slot.__get__(one, type(one)), state))
+        self._slot.__set__(one, state)
+
+
+@pytest.fixture(autouse=True)
+def _only_known_moves(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Hold every move that a connection makes in any of these tests against the tables."""
+    watched = []
+    for kind, table in (
+        (DownstreamConnection, DOWNSTREAM_MOVES),
+        (UpstreamConnection, UPSTREAM_MOVES),
+    ):
+        moves = Moves(kind.__dict__["state"])
+        monkeypatch.setattr(kind, "state", moves)
+        watched.append((kind, moves, table))
+    yield
+    for kind, moves, table in watched:
+        odd = [(was, to) for was, to in moves.made if was is not to and to not in table[was]]
+        assert not odd, f"{kind.__name__} moved as its table does not know: {odd}"
 
 
 class House:

@@ -327,7 +327,9 @@ def test_a_slow_upstream_holds_the_client_back(kit) -> None:
 
         async def upload() -> None:
             nonlocal sent
-            await client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % (64 << 20))
+            await client.send(
+                b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % (64 << 20)
+            )
             for _ in range(1024):
                 await client.send(b"x" * 65_536)
                 sent += 65_536

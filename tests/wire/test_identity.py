@@ -97,7 +97,9 @@ def test_an_upstreams_host_and_model_name_may_be_its_own(kit) -> None:
     async def scenario(house) -> None:
         upstream = await house.upstream()
         await house.relay(kit.Upstream(url=upstream.url, host="inner:1", model="v2"))
-        await house.ask(b"GET /v1/models/v1:predict?a=/models/x HTTP/1.1\r\nHost: a\r\nX: 1\r\n\r\n")
+        await house.ask(
+            b"GET /v1/models/v1:predict?a=/models/x HTTP/1.1\r\nHost: a\r\nX: 1\r\n\r\n"
+        )
         request = upstream.requests[0]
         assert request.start == b"GET /v1/models/v2:predict?a=/models/x HTTP/1.1"
         assert request.values(b"host") == [b"inner:1"]

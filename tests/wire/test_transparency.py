@@ -11,11 +11,7 @@ KEEP = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
 def _own(lines: list[bytes]) -> list[bytes]:
     """Give the field lines without those that the relay adds."""
-    return [
-        line
-        for line in lines
-        if not line.lower().startswith((b"x-forwarded-", b"via:"))
-    ]
+    return [line for line in lines if not line.lower().startswith((b"x-forwarded-", b"via:"))]
 
 
 @pytest.mark.parametrize(
@@ -27,7 +23,7 @@ def _own(lines: list[bytes]) -> list[bytes]:
         b"/%2F%2f%00",
         b"/a/../b/./c",
         b"/caf\xc3\xa9/\xff\xfe?q=\xe9",
-        b"/q?a={b}|c\\d^e`f\"g<h>",
+        b'/q?a={b}|c\\d^e`f"g<h>',
         b"/?",
         b"/a;b=c,d@e:80",
         b"/v1/models/m:predict",
@@ -208,9 +204,7 @@ def test_trailers_pass_where_they_were_asked_for(kit, asks: bool) -> None:
         await house.relay(upstream)
         te = b"TE: trailers\r\nConnection: TE\r\n" if asks else b""
         _, body = await house.ask(b"GET / HTTP/1.1\r\nHost: a\r\n" + te + b"\r\n")
-        assert body == (
-            b"2\r\nok\r\n0\r\nX-Sum: 1\r\n\r\n" if asks else b"2\r\nok\r\n0\r\n\r\n"
-        )
+        assert body == (b"2\r\nok\r\n0\r\nX-Sum: 1\r\n\r\n" if asks else b"2\r\nok\r\n0\r\n\r\n")
         assert upstream.requests[0].values(b"te") == ([b"trailers"] if asks else [])
 
     kit.run(scenario)
