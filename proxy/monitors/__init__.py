@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from proxy.records import AlarmName, Finding, Observation
-from proxy.stats.watch import Certainty
+from proxy.stats.demands import Certainty
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,9 +16,9 @@ from proxy.monitors import Engine
 from proxy.monitors.settings import AgreementSettings
 from proxy.records import AlarmName, Finding, Observation, Pair, Verdict
 from proxy.stats import snapshot
-from proxy.stats.bets import Tolerance
 from proxy.stats.compare import compare
 from proxy.stats.conclude import Wording, conclude, detail_of, unknown
+from proxy.stats.demands import Tolerance
 from proxy.stats.effects import Effect, absolute_share, effect_of
 from proxy.stats.floors import Agreement
 from proxy.stats.functionals import Floats

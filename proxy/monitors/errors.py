@@ -25,8 +25,8 @@ from proxy.records import (
     Undecodable,
 )
 from proxy.stats import snapshot
-from proxy.stats.bets import Tolerance
 from proxy.stats.conclude import Wording, conclude, detail_of, unknown, verdict_of
+from proxy.stats.demands import Tolerance
 from proxy.stats.effects import absolute_share
 from proxy.stats.intervals import share_upper_bound
 from proxy.stats.streams import watch_shares

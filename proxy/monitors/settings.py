@@ -8,9 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from proxy.stats.bets import Tolerance
-from proxy.stats.drift import DriftRule
-from proxy.units import STRICT, Count, CountOrZero, Fraction, Positive, Seconds
+from proxy.stats.demands import DriftRule, Tolerance
+from proxy.units import STRICT, Count, CountOrZero, Fraction, Positive, Seconds, SecondsOrZero
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +108,9 @@ class LatencySettings:
     """Watch latency. Default true."""
     tolerance: Fraction = 0.05
     """Relative slow-down that is forgiven. Default 0.05: 5 % slower everywhere never alarms."""
+    tolerance_s: SecondsOrZero = 0.002
+    """Slow-down that is forgiven on top, in seconds. Default 0.002: beside very fast models the
+    network and the relay itself vary by as much. Raise it where only tens of milliseconds matter."""
     tail_tolerance: Positive = 0.05
     """Smallest growth of the share of slow answers that matters, as Cohen's h. Default 0.05."""
     unmeasured_design_effect: Positive = 4.0
@@ -140,22 +142,24 @@ class ErrorsSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThroughputSettings:
-    """Capacity, demand and silence: how much the candidate completes, and how much is asked."""
+    """How much the candidate completes under full load, and silence."""
 
     __pydantic_config__: ClassVar[dict[str, object]] = STRICT
 
     enabled: bool = True
     """Watch throughput. Default true."""
     tolerance: Fraction = 0.1
-    """Relative loss of completed answers per second under saturation that is forgiven. Default
+    """Relative loss of completed answers per second under full load that is forgiven. Default
     0.1."""
+    unmeasured_design_effect: Positive = 4.0
+    """How many answers are worth one independent answer. Default 4: pauses hit many at once."""
     silence_requests: Positive = 20.0
     """Silence is said after as long as usually brings this many requests. Default 20: independent
     requests leave such a gap once in e^20 times."""
+    min_silence_s: Seconds = 60.0
+    """Silence is said after this long at the earliest, however busy it was. Default 60."""
     max_silence_s: Seconds = 600.0
-    """Silence is said after this long at the latest, once traffic was seen. Default 600."""
-    min_ticks: Count = 10
-    """Ticks with traffic needed before anything is said. Default 10."""
+    """Silence is said after this long at the latest. Default 600."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

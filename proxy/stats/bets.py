@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from proxy.stats.demands import Tolerance
 from proxy.stats.functionals import Floats, Form, Functional
 
 BET_SIZES: Final = (0.08, 0.2, 0.5, 1.0, 1.8)
@@ -41,20 +42,6 @@ COMMON: Final = 0.05
 """Shares below this are not watched for loss: the loss shows where the rows went."""
 DEAD: Final = -1.0
 """Growth per row of a bet that cannot be laid: it loses, and so never adds evidence."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tolerance:
-    """What is forgiven before a shift counts."""
-
-    effect: float
-    """In standard deviations for means, as Cohen's h for shares."""
-    reference_z: float = 3.0
-    """Standard errors of the reference that are forgiven on top."""
-    unmeasured_design_effect: float = 1.0
-    """Used where the reference's design effect was not measured."""
-    worse_only: bool = False
-    """Bet on growth only: for distances, latencies and failures."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,32 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from proxy.records import Rows
-from proxy.stats.bets import Tolerance
 from proxy.stats.columns import ColumnCounter
+from proxy.stats.demands import Certainty, DriftRule
 from proxy.stats.profile import ColumnProfile, Profile
 from proxy.stats.streams import watch_columns
-from proxy.stats.watch import Certainty, Watch
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DriftRule:
-    """Which columns are watched, and what is forgiven."""
-
-    tolerance: Tolerance
-    weights: dict[str, float] = field(default_factory=dict)
-    ignore: frozenset[str] = frozenset()
-    max_rows: int = 100
-    max_columns: int = 1000
-
-    def chosen(self, profile: Profile) -> tuple[ColumnProfile, ...]:
-        """Give the columns to watch, the heaviest first when there are too many."""
-        columns = [column for column in profile.columns if column.name not in self.ignore]
-        if len(columns) > self.max_columns:
-            columns.sort(key=lambda column: -self.weights.get(column.name, 1.0))
-        return tuple(columns[: self.max_columns])
+from proxy.stats.watch import Watch
 
 
 class ProfileWatch:
@@ -35,7 +15,7 @@ class ProfileWatch:
 
     def __init__(self, profile: Profile, rule: DriftRule, certainty: Certainty) -> None:
         """Make a watch without evidence. The profile must have a column that is not ignored."""
-        columns = rule.chosen(profile)
+        columns = chosen(profile, rule)
         self.watch = Watch(watch_columns(columns, rule.weights, rule.tolerance), certainty)
         self.counter = ColumnCounter(columns, self.watch, rule.max_rows)
 
@@ -68,6 +48,14 @@ def profile_watch(
     profile: Profile | None, rule: DriftRule, certainty: Certainty
 ) -> ProfileWatch | None:
     """Give a watch on a profile; `None` when there is nothing to compare with."""
-    if profile is None or profile.n == 0 or not rule.chosen(profile):
+    if profile is None or profile.n == 0 or not chosen(profile, rule):
         return None
     return ProfileWatch(profile, rule, certainty)
+
+
+def chosen(profile: Profile, rule: DriftRule) -> tuple[ColumnProfile, ...]:
+    """Give the columns to watch, the heaviest first when there are too many."""
+    columns = [column for column in profile.columns if column.name not in rule.ignore]
+    if len(columns) > rule.max_columns:
+        columns.sort(key=lambda column: -rule.weights.get(column.name, 1.0))
+    return tuple(columns[: rule.max_columns])

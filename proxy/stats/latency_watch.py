@@ -13,13 +13,14 @@ from typing import Final
 import numpy as np
 from scipy.special import ndtri
 
-from proxy.stats.bets import BetTable, Tolerance, bet_table
+from proxy.stats.bets import BetTable, bet_table
+from proxy.stats.demands import Certainty, Tolerance
 from proxy.stats.effects import Effect
 from proxy.stats.functionals import Floats, Form, Functional, mid_ranks
 from proxy.stats.intervals import mean_interval
 from proxy.stats.latency import SLOW_TAILS, LatencyCell, LatencyProfile, find_cell
 from proxy.stats.streams import WatchedStream
-from proxy.stats.watch import Certainty, Watch
+from proxy.stats.watch import Watch
 
 FLUSH: Final = 1024
 MILLISECONDS: Final = 1000
@@ -32,6 +33,8 @@ class LatencyRule:
 
     tolerance: float
     """Relative slow-down."""
+    tolerance_s: float = 0.0
+    """Slow-down in seconds, on top."""
     tail_tolerance: float
     """Growth of the share of slow answers, as Cohen's h."""
     unmeasured_design_effect: float
@@ -64,7 +67,9 @@ class LatencyWatch:
             self.n_beyond += 1
             return
         self.n_counted += 1
-        self._waiting[cell].append(latency_s / (1 + self._rule.tolerance))
+        self._waiting[cell].append(
+            (latency_s - self._rule.tolerance_s) / (1 + self._rule.tolerance)
+        )
         self._n_waiting += 1
         if self._n_waiting >= FLUSH:
             self._flush()
@@ -137,7 +142,10 @@ class LatencyWatch:
         self._n_waiting = 0
 
     def _scaled(self, latency_s: float | None) -> float | None:
-        return None if latency_s is None else latency_s * (1 + self._rule.tolerance)
+        """Give the measured latency back from the forgiving one."""
+        if latency_s is None:
+            return None
+        return latency_s * (1 + self._rule.tolerance) + self._rule.tolerance_s
 
     def _typical(self, counts: Floats) -> tuple[float, float]:
         """Give the certified and the current median, averaged over cells by current answers."""

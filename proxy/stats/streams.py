@@ -8,7 +8,8 @@ from typing import Final
 
 import numpy as np
 
-from proxy.stats.bets import BetTable, Tolerance, bet_table
+from proxy.stats.bets import BetTable, bet_table
+from proxy.stats.demands import Tolerance
 from proxy.stats.functionals import Floats, Form, Functional
 from proxy.stats.profile import ColumnProfile
 

@@ -16,6 +16,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from proxy.stats.demands import Certainty
 from proxy.stats.e_detector import EDetector, Layout, Singles
 from proxy.stats.functionals import Bins, Floats
 from proxy.stats.history import FINE_TICKS, CountHistory, onset_ticks
@@ -32,18 +33,6 @@ CALM: Final = 0.75
 PLAIN: Final = 0.8
 """The location is named as the carrier when it has this part of the strongest log evidence."""
 LARGEST_CONFIRMATION: Final = 1e9
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Certainty:
-    """How sure a breach and its end must be."""
-
-    run_length_ticks: float
-    """Expected ticks to a false alarm."""
-    min_ticks: int = 3
-    """Ticks that a breach needs at least."""
-    resolve_evidence: float = math.log(1000)
-    """Log e-value of recovery at which a breach ends."""
 
 
 @dataclass(slots=True)

@@ -6,7 +6,8 @@ import numpy as np
 
 from proxy.records import Model, Rows, Side
 from proxy.stats.bets import Tolerance
-from proxy.stats.drift import DriftRule, ProfileWatch, profile_watch
+from proxy.stats.demands import DriftRule
+from proxy.stats.drift import ProfileWatch, chosen, profile_watch
 from proxy.stats.profile import build_profile
 from proxy.stats.watch import Certainty
 
@@ -31,9 +32,9 @@ def rows(column: str, n: int = 10) -> Rows:
 def test_ignored_columns_and_the_bound_choose_what_is_watched() -> None:
     """Ignored columns are left out; beyond the bound the heaviest stay."""
     rule = DriftRule(tolerance=Tolerance(effect=0.1), ignore=frozenset({"a"}))
-    assert [column.name for column in rule.chosen(PROFILE)] == ["b", "c"]
+    assert [column.name for column in chosen(PROFILE, rule)] == ["b", "c"]
     bounded = DriftRule(tolerance=Tolerance(effect=0.1), weights={"c": 5.0}, max_columns=1)
-    assert [column.name for column in bounded.chosen(PROFILE)] == ["c"]
+    assert [column.name for column in chosen(PROFILE, bounded)] == ["c"]
 
 
 def test_nothing_to_compare_with_is_no_watch() -> None:
