@@ -33,6 +33,7 @@ class Latency:
         profiles = benchmark.latency if benchmark is not None and settings.enabled else {}
         rule = LatencyRule(
             tolerance=settings.tolerance,
+            tolerance_s=settings.tolerance_s,
             tail_tolerance=settings.tail_tolerance,
             unmeasured_design_effect=settings.unmeasured_design_effect,
         )

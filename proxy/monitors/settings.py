@@ -110,7 +110,7 @@ class LatencySettings:
     """Relative slow-down that is forgiven. Default 0.05: 5 % slower everywhere never alarms."""
     tolerance_s: SecondsOrZero = 0.002
     """Slow-down that is forgiven on top, in seconds. Default 0.002: beside very fast models the
-    network and the relay itself vary by as much. Raise it where only tens of milliseconds matter."""
+    network and the relay vary by as much. Raise it where only tens of milliseconds matter."""
     tail_tolerance: Positive = 0.05
     """Smallest growth of the share of slow answers that matters, as Cohen's h. Default 0.05."""
     unmeasured_design_effect: Positive = 4.0

@@ -82,7 +82,7 @@ def run(
 
 def test_certified_speed_is_quiet_at_any_certified_load() -> None:
     """A rush hour within the certified load is not slowness."""
-    monitor = Latency(LatencySettings(), BENCHMARK, ENGINE)
+    monitor = Latency(LatencySettings(tolerance_s=0.0), BENCHMARK, ENGINE)
     calm = run(monitor, range(100), 1.0, (1, 3))
     busy = run(monitor, range(100, 200), 1.0, (5, 9))
     assert {finding.verdict for finding in (*calm[1:], *busy)} == {Verdict.OK}
@@ -91,7 +91,7 @@ def test_certified_speed_is_quiet_at_any_certified_load() -> None:
 @pytest.mark.parametrize(("factor", "ticks"), [(1.5, 12), (3.0, 6)])
 def test_slower_answers_breach_and_recover(factor: float, ticks: int) -> None:
     """A slower candidate breaches soon, alone, with its factor in the interval, and recovers."""
-    monitor = Latency(LatencySettings(), BENCHMARK, ENGINE)
+    monitor = Latency(LatencySettings(tolerance_s=0.0), BENCHMARK, ENGINE)
     run(monitor, range(30), 1.0)
     bad = run(monitor, range(30, 60), factor)
     first = next(i for i, finding in enumerate(bad) if finding.verdict is Verdict.BREACH)
@@ -109,20 +109,22 @@ def test_slower_answers_breach_and_recover(factor: float, ticks: int) -> None:
 
 def test_slower_by_less_than_the_tolerance_is_quiet() -> None:
     """Four percent slower, with five percent tolerated, never breaches."""
-    findings = run(Latency(LatencySettings(), BENCHMARK, ENGINE), range(300), 1.04)
+    findings = run(Latency(LatencySettings(tolerance_s=0.0), BENCHMARK, ENGINE), range(300), 1.04)
     assert Verdict.BREACH not in {finding.verdict for finding in findings}
 
 
 def test_load_beyond_the_certificate_is_unknown() -> None:
     """Answers under a load that was never certified say nothing."""
-    findings = run(Latency(LatencySettings(), BENCHMARK, ENGINE), range(20), 1.0, (60, 64))
+    findings = run(
+        Latency(LatencySettings(tolerance_s=0.0), BENCHMARK, ENGINE), range(20), 1.0, (60, 64)
+    )
     assert findings[-1].verdict is Verdict.UNKNOWN
     assert "load" in findings[-1].reason
 
 
 def test_streams_count_until_their_first_piece_and_failures_not_at_all() -> None:
     """A long stream is not slow, and a failed exchange is not timed."""
-    monitor = Latency(LatencySettings(min_answers=10), BENCHMARK, ENGINE)
+    monitor = Latency(LatencySettings(min_answers=10, tolerance_s=0.0), BENCHMARK, ENGINE)
     rng = np.random.default_rng(1)
     long_stream = Stream(first_content_s=None, n_chunks=9, mean_gap_s=1.0, longest_gap_s=2.0)
     for tick in range(10):
@@ -143,14 +145,14 @@ def test_streams_count_until_their_first_piece_and_failures_not_at_all() -> None
 
 def test_without_a_benchmark_nothing_is_known() -> None:
     """No certified latency: unknown, with the reason."""
-    finding = Latency(LatencySettings(), None, ENGINE).judge(1.0)
+    finding = Latency(LatencySettings(tolerance_s=0.0), None, ENGINE).judge(1.0)
     assert finding.verdict is Verdict.UNKNOWN
     assert finding.reason == "no certified latency"
 
 
 def test_detail_shows_the_cells() -> None:
     """The detail names certified and current medians of each cell."""
-    monitor = Latency(LatencySettings(), BENCHMARK, ENGINE)
+    monitor = Latency(LatencySettings(tolerance_s=0.0), BENCHMARK, ENGINE)
     run(monitor, range(5), 1.0)
     shown = monitor.detail()["candidate"]
     assert isinstance(shown, dict)
@@ -161,10 +163,24 @@ def test_detail_shows_the_cells() -> None:
 
 def test_snapshot_round_trip() -> None:
     """A restored monitor goes on with its breach."""
-    monitor = Latency(LatencySettings(), BENCHMARK, ENGINE)
+    monitor = Latency(LatencySettings(tolerance_s=0.0), BENCHMARK, ENGINE)
     run(monitor, range(15), 3.0)
-    fresh = Latency(LatencySettings(), BENCHMARK, ENGINE)
+    fresh = Latency(LatencySettings(tolerance_s=0.0), BENCHMARK, ENGINE)
     assert fresh.restore(monitor.snapshot())
     assert run(fresh, range(15, 16), 3.0)[-1].verdict is Verdict.BREACH
     monitor.reset()
     assert run(monitor, range(15, 16), 1.0)[-1].verdict is not Verdict.BREACH
+
+
+def test_milliseconds_beside_fast_models_are_forgiven() -> None:
+    """Three milliseconds on top of ten alarm only when fewer are forgiven."""
+    verdicts = []
+    for forgiven_s in (0.005, 0.0):
+        monitor = Latency(LatencySettings(tolerance_s=forgiven_s), BENCHMARK, ENGINE)
+        rng = np.random.default_rng(1)
+        for tick in range(40):
+            for _ in range(100):
+                monitor.observe(answer(draw(rng, 1) + 0.003, 1))
+            finding = monitor.judge(float(tick))
+        verdicts.append(finding.verdict)
+    assert verdicts == [Verdict.OK, Verdict.BREACH]
