@@ -64,6 +64,7 @@ class Supervisor:
         self._health: dict[Model, Health] = {}
         self._run_dir = Path()
         self._draining = ""
+        self._is_signalled = False
         self._end = asyncio.Event()
         self._now = asyncio.Event()
         self._reloaded_ok = True
@@ -132,14 +133,23 @@ class Supervisor:
     def _listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._leave, number.name)
+            loop.add_signal_handler(number, self._on_signal, number.name)
         loop.add_signal_handler(signal.SIGHUP, self._reload_soon)
 
-    def _leave(self, why: str) -> None:
-        """Drain at the first signal, end now at the second."""
-        if self._draining:
-            log.warning("%s again: ending now", why)
+    def _on_signal(self, name: str) -> None:
+        """Drain at the first signal, end now at the second.
+
+        A drain asked for at the admin door is no signal: Kubernetes sends SIGTERM as soon as the
+        preStop hook that asked for it has returned, and the requests still running must not be cut.
+        """
+        if self._is_signalled:
+            log.warning("%s again: ending now", name)
             self._now.set()
+        self._is_signalled = True
+        self._leave(name)
+
+    def _leave(self, why: str) -> None:
+        """Begin to drain; a second reason changes nothing."""
         self._draining = self._draining or why
         self._end.set()
 
@@ -262,8 +272,7 @@ class Supervisor:
 
     def drain(self, by: str) -> JsonObject:
         """Begin to drain; give how it stands."""
-        if not self._draining:
-            self._leave(f"drain asked for by {by}")
+        self._leave(f"drain asked for by {by}")
         grace_s = self._loaded.config.listen.grace_s
         return {"draining": True, "because": self._draining, "grace_s": grace_s}
 
