@@ -44,6 +44,7 @@ from proxy.relay.settings import Listen, Models, RelaySettings, Upstream
 ROOT = Path(__file__).resolve().parents[2]
 APPS = Path(__file__).with_name("apps")
 START_TIMEOUT_S = 120.0
+Found = dict[str, list[Any]] | str | None
 HOP_BY_HOP = frozenset(
     {
         "connection",
@@ -72,14 +73,14 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def environment(name: str, *packages: str) -> Path:
+def environment(name: str, *packages: str, python: str = sys.executable) -> Path:
     """Give the folder with the programs of a virtual environment that has `packages`."""
     folder = ROOT / ".servers" / name
     wanted = hashlib.sha256("\n".join(packages).encode()).hexdigest()
     stamp = folder / ".packages"
     if not stamp.is_file() or stamp.read_text() != wanted:
         shutil.rmtree(folder, ignore_errors=True)
-        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+        subprocess.run([python, "-m", "venv", str(folder)], check=True)
         command = [str(folder / "bin" / "python"), "-m", "pip", "install", "-q", *packages]
         subprocess.run(command, check=True, timeout=900)
         stamp.write_text(wanted)
@@ -271,26 +272,40 @@ class Sidecar:
         named = {"content-type": "application/json"} | named
         return self.request("POST", path, json.dumps(body).encode(), named)
 
+    def bare(self, method: str, path: str) -> tuple[int, bytes]:
+        """Send a request without a body, on the relay's own terms; gives status and body."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        with contextlib.closing(connection):
+            connection.request(method, path)
+            response = connection.getresponse()
+            return response.status, response.read()
+
+    def all(self, n: int) -> list[Capture]:
+        """Give the captures of the last `n` exchanges, in order, and forget them."""
+        with self.arrived:
+            assert self.arrived.wait_for(lambda: len(self.captures) >= n, 10)
+            found = self.captures[-n:]
+            self.captures.clear()
+            return found
+
     def last(self) -> Capture:
         """Give the capture of the newest exchange, and forget it."""
-        with self.arrived:
-            assert self.arrived.wait_for(lambda: self.captures, 10)
-            newest = self.captures[-1]
-            self.captures.clear()
-            return newest
+        return self.all(1)[0]
 
-    def decoded(
-        self,
-    ) -> tuple[dict[str, list[Any]] | str | None, dict[str, list[Any]] | str | None]:
-        """Give what was decoded of the newest exchange: columns, or a reason, for each side."""
-        found: dict[Side, Any] = {}
-        for value in self.decoder.decode(self.last()):
+    def columns(self, capture: Capture) -> tuple[Found, Found]:
+        """Give what is decoded of a capture: columns, a reason or nothing, for each side."""
+        found: dict[Side, Found] = {}
+        for value in self.decoder.decode(capture):
             match value:
                 case Rows():
                     found[value.side] = dict(zip(value.columns, value.values, strict=True))
                 case Undecodable():
                     found[value.side] = value.reason
         return found.get(Side.INPUT), found.get(Side.OUTPUT)
+
+    def decoded(self) -> tuple[Found, Found]:
+        """Give what is decoded of the newest exchange."""
+        return self.columns(self.last())
 
 
 @contextlib.contextmanager

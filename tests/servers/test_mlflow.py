@@ -57,5 +57,6 @@ def test_csv_is_decoded(mlflow: Any) -> None:
 @pytest.mark.parametrize("body", [b"{bad", {"rows": ROWS}, {"inputs": {"sl": [1]}}])
 def test_errors_pass_unchanged_and_are_no_answers(mlflow: Any, body: Any) -> None:
     """Errors repeat the request's values: they are not read."""
-    assert mlflow.post("/invocations", body).status == 400
+    answer = mlflow.post("/invocations", body, content_type="application/json")
+    assert answer.status == 400
     assert mlflow.decoded()[1] is None
