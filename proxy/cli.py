@@ -88,7 +88,8 @@ def run(config: ConfigFile) -> None:
     """Run the sidecar until SIGTERM."""
     import uvloop
 
-    from proxy.supervisor import StartError, Supervisor
+    from proxy.ports import StartError
+    from proxy.supervisor import Supervisor
     from proxy.telemetry import logs
 
     loaded = _load(config)

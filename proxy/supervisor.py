@@ -24,6 +24,7 @@ from aiohttp import web
 from proxy import clock
 from proxy.children import Child, Launch
 from proxy.config import ConfigError, Loaded, load
+from proxy.ports import StartError, bind, port_trouble
 from proxy.probe import PROBE_EVERY_S, Probe
 from proxy.records import Health, Model
 from proxy.tasks import TaskGroup
@@ -35,18 +36,12 @@ log = logging.getLogger(__name__)
 LINK_SOCKET: Final = "link.sock"
 API_SOCKET: Final = "watcher.sock"
 ROUTING_FILE: Final = "routing.bin"
-BACKLOG: Final = 4096
-"""Connections that may wait for a relay: those of several seconds of a restart."""
 MAX_SOCKET_PATH: Final = 90
 """Longest folder for unix sockets: the system takes 107 bytes with the name."""
 WATCHER_GRACE_S: Final = 10.0
 """Time for the watcher to write its state down."""
 KILL_AFTER_S: Final = 2.0
 """What a relay gets beyond its own grace time before it is killed."""
-
-
-class StartError(Exception):
-    """stablehand cannot start; the message says what is in the way and what to do."""
 
 
 class Supervisor:
@@ -108,7 +103,7 @@ class Supervisor:
                 f"state.dir {state_dir} cannot be used: {error.strerror}; "
                 "make it writable, or set state.dir"
             ) from error
-        self._sockets = bind(self._loaded)
+        self._sockets = bind(self._loaded.config.listen)
 
     def _remove_run_dir(self) -> None:
         for name in (LINK_SOCKET, API_SOCKET):
@@ -127,7 +122,7 @@ class Supervisor:
             await runner.cleanup()
             for listening in self._sockets:
                 listening.close()
-            raise StartError(_port_trouble("admin", admin.host, admin.port, error)) from error
+            raise StartError(port_trouble("admin", admin.host, admin.port, error)) from error
         return runner
 
     def _listen_to_signals(self) -> None:
@@ -336,55 +331,6 @@ class Supervisor:
 
 def _listens(child: Child) -> bool:
     return child.pulse is not None and child.pulse.listening
-
-
-def bind(loaded: Loaded) -> list[socket.socket]:
-    """Bind one listening socket per relay.
-
-    Raises:
-        StartError: the address is in use or not ours.
-    """
-    listen = loaded.config.listen
-    found: list[socket.socket] = []
-    port = listen.port
-    try:
-        if listen.workers > 1:
-            # With SO_REUSEPORT two sidecars would share a port unnoticed: ask without it first.
-            with _listening(listen.host, port, shared=False) as asked:
-                port = asked.getsockname()[1]
-        for _ in range(listen.workers):
-            one = _listening(listen.host, port, shared=listen.workers > 1)
-            found.append(one)
-            port = one.getsockname()[1]
-    except OSError as error:
-        for one in found:
-            one.close()
-        raise StartError(_port_trouble("listen", listen.host, listen.port, error)) from error
-    return found
-
-
-def _listening(host: str, port: int, *, shared: bool) -> socket.socket:
-    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if shared:
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        listening.bind(address)
-        listening.listen(BACKLOG)
-        listening.setblocking(False)  # noqa: FBT003  # the system's own signature
-    except OSError:
-        listening.close()
-        raise
-    return listening
-
-
-def _port_trouble(key: str, host: str, port: int, error: OSError) -> str:
-    why = error.strerror or str(error)
-    return (
-        f"{key}: {host}:{port} cannot be listened on: {why}; "
-        f"end what uses it, or set {key}.port and {key}.host"
-    )
 
 
 def _check_same_ground(old: Loaded, fresh: Loaded) -> None:
