@@ -16,8 +16,8 @@ from proxy.monitors import Engine
 from proxy.monitors.settings import SchemaSettings
 from proxy.records import AlarmName, Finding, Observation, Rows, Scalar, Side, Undecodable, Verdict
 from proxy.stats import snapshot
-from proxy.stats.bets import Tolerance
 from proxy.stats.conclude import Wording, conclude, detail_of, unknown
+from proxy.stats.demands import Tolerance
 from proxy.stats.effects import Effect, absolute_share
 from proxy.stats.functionals import Floats
 from proxy.stats.intervals import share_upper_bound

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import ndtr, ndtri
 
-from proxy.stats.bets import BetTable, Tolerance, bet_table, tolerated_share
+from proxy.stats.bets import BetTable, bet_table, tolerated_share
+from proxy.stats.demands import Tolerance
 from proxy.stats.functionals import Floats, categorical_functionals, mid_ranks, numeric_functionals
 from proxy.stats.profile import LEVELS
 

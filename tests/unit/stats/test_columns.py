@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.records import Model, Rows, Scalar, Side
-from proxy.stats.bets import Tolerance
 from proxy.stats.columns import ColumnCounter
+from proxy.stats.demands import Certainty, Tolerance
 from proxy.stats.profile import build_column
 from proxy.stats.streams import watch_columns
-from proxy.stats.watch import Certainty, Watch
+from proxy.stats.watch import Watch
 
 RNG = np.random.default_rng(1)
 COLUMNS = (

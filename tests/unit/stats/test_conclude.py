@@ -7,7 +7,6 @@ import json
 import numpy as np
 
 from proxy.records import AlarmName, Verdict
-from proxy.stats.bets import Tolerance
 from proxy.stats.conclude import (
     MAX_SILENT_TICKS,
     Wording,
@@ -16,8 +15,9 @@ from proxy.stats.conclude import (
     unknown,
     verdict_of,
 )
+from proxy.stats.demands import Certainty, Tolerance
 from proxy.stats.streams import watch_shares
-from proxy.stats.watch import Certainty, Watch
+from proxy.stats.watch import Watch
 
 WORDING = Wording(name=AlarmName.ERRORS, rows="answers", min_rows=150, tick_s=2.0)
 

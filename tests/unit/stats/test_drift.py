@@ -5,11 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from proxy.records import Model, Rows, Side
-from proxy.stats.bets import Tolerance
-from proxy.stats.demands import DriftRule
+from proxy.stats.demands import Certainty, DriftRule, Tolerance
 from proxy.stats.drift import ProfileWatch, chosen, profile_watch
 from proxy.stats.profile import build_profile
-from proxy.stats.watch import Certainty
 
 RNG = np.random.default_rng(1)
 CERTAINTY = Certainty(run_length_ticks=1e6)

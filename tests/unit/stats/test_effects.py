@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from proxy.stats.bets import Tolerance
+from proxy.stats.demands import Tolerance
 from proxy.stats.effects import absolute_share, distances, effect_of, quantile_text, spread_ratio
 from proxy.stats.profile import build_column
 from proxy.stats.streams import watch_columns, watch_shares

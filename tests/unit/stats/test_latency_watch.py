@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from proxy.stats.demands import Certainty
 from proxy.stats.latency import Timing, build_latency
 from proxy.stats.latency_watch import LatencyRule, LatencyWatch, quantile
-from proxy.stats.watch import Certainty
 
 RULE = LatencyRule(tolerance=0.05, tail_tolerance=0.05, unmeasured_design_effect=1.0)
 RNG = np.random.default_rng(1)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from proxy.stats import snapshot
-from proxy.stats.bets import Tolerance
+from proxy.stats.demands import Certainty, Tolerance
 from proxy.stats.streams import watch_shares
-from proxy.stats.watch import Certainty, Watch
+from proxy.stats.watch import Watch
 
 
 def watch(share: float = 0.01) -> Watch:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from proxy.stats.bets import Tolerance
+from proxy.stats.demands import Tolerance
 from proxy.stats.profile import build_column
 from proxy.stats.streams import NOT_WORSE, watch_columns, watch_shares
 

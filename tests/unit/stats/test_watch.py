@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 
-from proxy.stats.bets import Tolerance
+from proxy.stats.demands import Certainty, Tolerance
 from proxy.stats.e_detector import EDetector, Layout
 from proxy.stats.streams import watch_shares
-from proxy.stats.watch import Certainty, Watch, e_bh
+from proxy.stats.watch import Watch, e_bh
 
 CERTAINTY = Certainty(run_length_ticks=1e6)
 TOLERANCE = Tolerance(effect=0.05, worse_only=True)
