@@ -12,12 +12,10 @@ from typing import Final
 
 from proxy.records import Message
 from proxy.relay.settings import Capture
+from proxy.relay.sweep import INTERVAL_S
 
-_ADJUST_EVERY: Final = 64
-"""Requests between two looks at the rate; a burst is noticed within this many."""
-_MIN_SPAN_S: Final = 0.05
 _MEMORY: Final = 0.5
-"""Weight of the last span's rate against the ones before."""
+"""Weight of the last tick's rate against the ones before, when it falls."""
 
 
 class Sampler:
@@ -26,40 +24,37 @@ class Sampler:
     def __init__(self, settings: Capture) -> None:
         """Take everything until a rate is known."""
         self._max_rate = settings.max_rows_per_s
-        self._n_seen = 0
+        self._burst = 2 * settings.max_rows_per_s * INTERVAL_S + 8
         self._since_s: float | None = None
-        self._rate: float | None = None
+        self._rate = 0.0
+        self._n_seen = 0
+        self._n_taken = 0
+        self._halve_at = self._burst
         self.probability = 1.0
 
-    def draw(self, at_s: float) -> bool:
+    def draw(self) -> bool:
         """Tell whether this request is taken: with `probability`, as it was before the call."""
-        probability = self.probability
         self._n_seen += 1
-        if self._n_seen >= _ADJUST_EVERY:
-            self.adjust(at_s)
-        return probability >= 1 or random() < probability
+        if self.probability < 1 and random() >= self.probability:
+            return False
+        self._n_taken += 1
+        if self._n_taken >= self._halve_at:
+            # A burst between two ticks: each further burst's worth of samples halves the chance,
+            # so that even an endless rate gives a logarithmic number of them.
+            self.probability /= 2
+            self._halve_at += self._burst
+        return True
 
-    def adjust(self, at_s: float) -> None:
-        """Fit the probability to the rate seen since the last call."""
-        if self._since_s is None:
-            self._since_s = at_s
-            self._n_seen = 0
-            return
-        span_s = at_s - self._since_s
-        if span_s < _MIN_SPAN_S:
-            if self._n_seen < self._max_rate * _MIN_SPAN_S + _ADJUST_EVERY:
-                return
-            # A burst too short to measure: take its rate as if the shortest span had passed.
-            span_s = _MIN_SPAN_S
-        rate = self._n_seen / span_s
-        if self._rate is None or rate > self._rate:
+    def tick(self, at_s: float) -> None:
+        """Fit the probability to the rate seen since the last tick."""
+        if self._since_s is not None and at_s > self._since_s:
+            rate = self._n_seen / (at_s - self._since_s)
             # Upwards at once, since a burst fills the link; downwards with some patience.
-            self._rate = rate
-        else:
-            self._rate += _MEMORY * (rate - self._rate)
-        self.probability = min(1.0, self._max_rate / self._rate) if self._rate > 0 else 1.0
+            self._rate = max(rate, self._rate + _MEMORY * (rate - self._rate))
+            self.probability = min(1.0, self._max_rate / max(self._rate, self._max_rate))
         self._since_s = at_s
-        self._n_seen = 0
+        self._n_seen = self._n_taken = 0
+        self._halve_at = self._burst
 
 
 class Kept:

@@ -88,7 +88,7 @@ class Plane:
         )
         self._trusted = tuple(ip_network(name) for name in settings.listen.trusted_proxies)
         self._scheme = b"https" if settings.listen.tls is not None else b"http"
-        sweep.every_tick(self._sampler.adjust)
+        sweep.every_tick(self._sampler.tick)
 
     @property
     def n_clients(self) -> int:
@@ -131,7 +131,7 @@ class Plane:
         if self.is_short_of_memory:
             return
         drawn_p, mirrored_p = self._sampler.probability, self._mirror.probability(running.head)
-        is_drawn = self._sampler.draw(running.started_s)
+        is_drawn = self._sampler.draw()
         is_mirrored = mirrored_p > 0 and random() < mirrored_p
         if not (is_drawn or is_mirrored):
             return
