@@ -15,6 +15,8 @@ from proxy.monitors.input_drift import InputDrift
 from proxy.monitors.latency import Latency
 from proxy.monitors.output_drift import OutputDrift
 from proxy.monitors.readiness import StableReadiness
+from proxy.monitors.schema import Schema
+from proxy.monitors.throughput import Throughput
 from proxy.monitors.watching import Watching
 from proxy.pipeline import Plan
 
@@ -28,7 +30,9 @@ def monitors_of(loaded: Loaded, engine: Engine, certified: Benchmark | None) -> 
         InputDrift(settings.input, certified, engine),
         OutputDrift(settings.output, certified, engine),
         Disagreement(settings.agreement, certified, engine),
+        Schema(settings.schema, certified, engine),
         Latency(settings.latency, certified, engine),
+        Throughput(settings.throughput, certified, engine),
         Errors(settings.errors, certified, engine),
         StableReadiness(engine, has_stable=loaded.config.has_stable),
         Watching(engine),
