@@ -6,6 +6,7 @@ string that was not certified.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -95,6 +96,14 @@ class Payload:
     stall_s: Positive = 1.0
     """Silence between two pieces of a token stream that counts as a stall, in seconds. Default 1:
     readers notice it."""
+
+    def __post_init__(self) -> None:
+        """Refuse paths that are no regular expressions."""
+        for path in self.paths:
+            try:
+                re.compile(path)
+            except re.error as error:
+                raise ValueError(f"paths: {path!r} is no regular expression: {error}") from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

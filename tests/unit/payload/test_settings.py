@@ -26,7 +26,14 @@ def test_words_become_members() -> None:
 
 
 @pytest.mark.parametrize(
-    "given", [{"protocl": "json"}, {"protocol": "grpc"}, {"max_rows": 0}, {"max_depth": -1}]
+    "given",
+    [
+        {"protocl": "json"},
+        {"protocol": "grpc"},
+        {"max_rows": 0},
+        {"max_depth": -1},
+        {"paths": {"^/(": "json"}},
+    ],
 )
 def test_mistakes_are_errors(given: dict[str, object]) -> None:
     """Unknown keys, unknown words and numbers out of range are refused."""
