@@ -14,7 +14,7 @@ from proxy.telemetry import catalogue as of
 from proxy.telemetry.settings import MetricsSettings
 from proxy.telemetry.tally import OTHER, Buckets
 
-MAX_CODES: Final = 12
+MAX_CODES: Final = 8
 """Distinct status codes per route; rarer ones are counted as `4xx`, `5xx`."""
 
 _FIRST_CLASS: Final = 100

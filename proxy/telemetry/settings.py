@@ -100,9 +100,9 @@ class MetricsSettings:
     gap_edges_s: Edges = GAP_EDGES_S
     """Upper edges for the time between tokens, in seconds. Default: vLLM's."""
 
-    max_routes: Count = 12
-    """Distinct `route` labels; later ones fold into `other`. Default 12: each costs about 40 series
-    per model."""
+    max_routes: Count = 8
+    """Distinct `route` labels; later ones fold into `other`. Default 8: each costs about 40 series
+    per model, and with 8 all series together stay below 2,000 whatever the traffic."""
 
     max_features: Count = 48
     """Distinct `feature` labels per side; the ones with the least evidence are left out. Default

@@ -48,18 +48,20 @@ class Traffic:
 
     def observe(self, exchange: Exchange) -> None:
         """Count one exchange where it ended; one that ended long ago is left out."""
-        ring = self._rings.setdefault(
-            (exchange.model, exchange.position), deque(maxlen=N_BUCKETS + 1)
-        )
+        ring = self._rings.get((exchange.model, exchange.position))
+        if ring is None:
+            ring = deque(maxlen=N_BUCKETS + 1)
+            self._rings[exchange.model, exchange.position] = ring
         number = int(exchange.finished_s // BUCKET_S)
         if not ring or number > ring[-1].number:
             ring.append(_Bucket(number))
-        # Several relays and slow answers arrive a little out of order: look back a few buckets.
-        for bucket in reversed(ring):
-            if bucket.number <= number:
-                bucket.waits.observe(exchange.finished_s - exchange.started_s)
-                bucket.failed += _is_failed(exchange)
-                return
+        bucket: _Bucket | None = ring[-1]
+        if number < ring[-1].number:
+            # Several relays and slow answers arrive a little out of order: look back.
+            bucket = next((old for old in reversed(ring) if old.number <= number), None)
+        if bucket is not None:
+            bucket.waits.observe(exchange.finished_s - exchange.started_s)
+            bucket.failed += _is_failed(exchange)
 
     def view(self, now_s: float, in_flight: Mapping[str, int]) -> tuple[TrafficView, ...]:
         """Give what the page shows at `now_s`, serving first.

@@ -43,6 +43,15 @@ SEVERITY: Final = {
 }
 
 _TINY: Final = 1e-3
+BECOMES: Final = {
+    "firing": "fires",
+    "pending": "is pending",
+    "resolved": "is resolved",
+    "inactive": "is quiet again",
+}
+"""How the timeline tells of an alarm's new state."""
+
+_MILLION: Final = 1e6
 _CERTAIN: Final = math.log(1e9)
 _MAX_BLAMED: Final = 5
 
@@ -91,7 +100,10 @@ def odds(log_e: float) -> str:
     """Write a log e-value as odds: by Ville's inequality chance alone reaches it so rarely."""
     if log_e >= _CERTAIN:
         return "less than once in a billion"
-    return f"at most once in {number(math.exp(max(log_e, 0.0)))}"
+    times = math.exp(max(log_e, 0.0))
+    if times >= _MILLION:
+        return f"at most once in {number(times / _MILLION)} million"
+    return f"at most once in {number(times)}"
 
 
 def strength(finding: Finding) -> float:
@@ -222,7 +234,8 @@ def _transition(body: Mapping[str, object]) -> tuple[str, str, str]:
     known = state in set(AlarmState)
     severity = SEVERITY[AlarmState(state)] if known else "info"
     reason = _or(_inner(body, "finding").get("reason"), "")
-    return "alarm", severity, _why(f"{_or(body.get('alarm'), 'alarm')} is {state}", reason)
+    name = _or(body.get("alarm"), "alarm").replace("_", " ").capitalize()
+    return "alarm", severity, _why(f"{name} {BECOMES.get(state, 'changed')}", reason)
 
 
 def _why(text: str, reason: str) -> str:

@@ -140,7 +140,11 @@ function strengthBar(strength) {
     el("i", { class: "line", style: { left: `${100 / whole}%` } }));
 }
 
-// Text with `commands` in it.
+// Text with commands in it, in backticks or bare: `stablehand ack errors --by NAME`.
+const COMMAND = /`([^`]+)`|(stablehand (?:ack|route|explain|drain|status)(?: (?:--[a-z]+|[A-Z]+\b|candidate|stable|auto|all|[a-z]+_[a-z]+|disagreement|schema|latency|throughput|errors|watching))*)/;
+
 function withCode(text) {
-  return text.split("`").map((part, at) => (at % 2 ? el("code", { text: part }) : part));
+  const parts = text.split(COMMAND);
+  // split gives text, then both groups, again and again
+  return parts.map((part, at) => (!part ? null : at % 3 === 0 ? part : el("code", { text: part })));
 }

@@ -1,9 +1,10 @@
 // The page: asks /api/v1/status every two seconds and redraws the sections whose data changed.
 
-const REFRESH_MS = 2000, HIDDEN_MS = 15000, PATIENCE_MS = 6000, SHORT_LIST = 8;
+const REFRESH_MS = 2000, HIDDEN_MS = 15000, PATIENCE_MS = 6000, SHORT_LIST = 8, SHORT_JOURNAL = 12;
 const byId = (id) => document.getElementById(id);
 const drawn = new Map();
-let lastGood = 0, clockSkew = 0, showAllStreams = false, lastStatus = null;
+let lastGood = 0, clockSkew = 0, lastStatus = null;
+const open = { streams: false, timeline: false };
 
 const QUIET_WORDS = { stable_unready: "the way back is open", watching: "nothing is missed" };
 const STATE_WORDS = { firing: "Firing", pending: "Pending", resolved: "Resolved", inactive: "Quiet" };
@@ -49,7 +50,8 @@ function clockText(utc) {
 function sinceText(utc) {
   const age = (Date.now() + clockSkew - new Date(utc).getTime()) / 1000;
   if (!Number.isFinite(age)) return "";
-  if (age < 60) return `for ${Math.max(0, Math.round(age))} s`;
+  if (age < 5) return "since just now";
+  if (age < 60) return `for ${Math.round(age)} s`;
   if (age < 5400) return `for ${Math.round(age / 60)} min`;
   if (age < 129600) return `for ${Math.round(age / 3600)} h`;
   return `for ${Math.round(age / 86400)} days`;
@@ -59,15 +61,29 @@ function since(utc) {
   return el("span", { class: "dim small", "data-since": utc, text: sinceText(utc) });
 }
 
+function pretty(text) { return String(text).replaceAll("->", "→"); }
+
 function label(name) { return String(name).replaceAll("_", " "); }
+
+// A button that shows the rest of a list, and keeps it shown over refreshes.
+function more(section, n) {
+  if (n <= 0) return null;
+  const button = el("button", { type: "button", text: open[section] ? "Show fewer" : `Show ${n} more`, "aria-expanded": String(open[section]) });
+  button.addEventListener("click", () => { open[section] = !open[section]; drawn.delete(section); draw(lastStatus); });
+  return button;
+}
 
 // Sections.
 
 function drawHeadline(status) {
   document.title = `${status.go ? "●" : "▲"} ${status.title} – stablehand`;
   byId("watched").textContent = status.title;
+  // The first sentence is the headline, what follows explains it.
+  const found = status.headline.match(/^(.{8,110}?[.!?])\s+(.+)$/s) || status.headline.match(/^(.{8,110}?)[:;]\s+(.+)$/s);
+  const [, first, rest] = found || [null, status.headline, ""];
   return [
-    el("h1", { text: status.headline }),
+    el("h1", { text: capital(pretty(first)) }),
+    rest ? el("p", {}, withCode(capital(pretty(rest)))) : null,
     status.notes.length ? el("ul", { class: "notes" }, status.notes.map((note) => el("li", { text: note }))) : null,
   ];
 }
@@ -130,19 +146,19 @@ function alarmCard(alarm) {
   return el("article", { class: `card alarm ${alarm.state}` },
     el("div", { class: "alarm-head" },
       el("h3", { text: capital(label(alarm.name)) }), el("span", { class: "state", text: STATE_WORDS[alarm.state] }), since(alarm.since_utc)),
-    listed ? el("ul", {}, alarm.blamed.map((one) => el("li", { text: one }))) : el("p", { text: capital(alarm.words) }),
+    listed ? el("ul", {}, alarm.blamed.map((one) => el("li", { text: pretty(one) }))) : el("p", { text: capital(pretty(alarm.words)) }),
     strengthBar(alarm.strength),
     el("p", { class: "evidence small", text: alarm.evidence_words }),
-    alarm.next_step ? el("p", { class: "next" }, withCode(alarm.next_step)) : null,
+    alarm.next_step ? el("p", { class: "next" }, withCode(pretty(alarm.next_step))) : null,
     alarm.acknowledged
       ? el("p", { class: "next dim", text: `Acknowledged by ${alarm.acknowledged}` })
-      : alarm.state === "firing" ? el("p", { class: "next small dim" }, "Take it over: ", el("code", { text: `stablehand ack ${alarm.name}` })) : null);
+      : alarm.state === "firing" && !alarm.next_step.includes("stablehand ack") ? el("p", { class: "next small dim" }, "Take it over: ", el("code", { text: `stablehand ack ${alarm.name}` })) : null);
 }
 
 function quietCell(alarm) {
   const unknown = alarm.verdict === null || alarm.verdict === "unknown";
   const word = alarm.state === "resolved" ? "resolved" : unknown ? "not known" : QUIET_WORDS[alarm.name] || "within tolerance";
-  return el("div", { class: unknown ? "unknown" : "", title: alarm.words },
+  return el("div", { class: unknown ? "unknown" : "", title: pretty(alarm.words) },
     el("div", { class: "name", text: capital(label(alarm.name)) }),
     el("div", { class: "small dim", text: word }),
     unknown ? null : gauge(alarm.strength));
@@ -170,13 +186,10 @@ function drawTraffic({ traffic }) {
 
 function drawStreams({ streams }) {
   if (!streams.length) return [el("h2", { text: "Drift" }), el("p", { class: "dim", text: "Nothing to compare with yet." })];
-  const shown = showAllStreams ? streams : streams.slice(0, SHORT_LIST);
-  const more = streams.length - SHORT_LIST;
-  const button = more > 0 ? el("button", { type: "button", text: showAllStreams ? "Show fewer" : `Show ${more} more` }) : null;
-  if (button) button.addEventListener("click", () => { showAllStreams = !showAllStreams; drawn.delete("streams"); draw(lastStatus); });
+  const shown = open.streams ? streams : streams.slice(0, SHORT_LIST);
   return [
     el("h2", { text: "Drift, most suspect first" }),
-    el("div", { class: "card" }, shown.map(streamRow), button,
+    el("div", { class: "card" }, shown.map(streamRow), more("streams", streams.length - SHORT_LIST),
       el("div", { class: "legend small faint" }, el("span", { text: "Bars: now" }), el("span", { text: "Line: certified" }), el("span", { text: "Gauge: evidence towards an alarm" }))),
   ];
 }
@@ -186,7 +199,7 @@ function streamRow(stream) {
   return el("div", { class: `stream ${stream.side}` },
     el("div", {},
       el("div", { class: "name" }, stream.subject, el("span", { class: "dim small", text: ` ${stream.side}` })),
-      el("div", { class: "what", text: stream.summary })),
+      el("div", { class: "what", text: pretty(stream.summary.replace(`${stream.subject}: `, "")) })),
     histogram(stream),
     el("div", { title: range }, el("div", { class: "figure", text: effectText(stream) }), gauge(stream.strength)));
 }
@@ -201,7 +214,7 @@ function drawAgreement({ agreement }) {
   const off = floor !== null && low > floor;
   return [head, el("div", { class: "card" },
     el("div", { class: off ? "big bad-text" : "big", text: percent(agreement.estimate) }),
-    el("p", { class: "dim", text: agreement.words }),
+    el("p", { class: "dim", text: pretty(agreement.words) }),
     el("div", { class: off ? "scale off" : "scale" },
       el("i", { class: "track" }), el("i", { class: "range", style: { left: at(low), width: `${(100 * (Math.min(high, top) - low)) / top}%` } }),
       el("i", { class: "point", style: { left: at(agreement.estimate) } }),
@@ -215,12 +228,14 @@ function tickAt(share, top, text) {
 }
 
 function drawTimeline({ timeline }) {
+  const shown = open.timeline ? timeline : timeline.slice(0, SHORT_JOURNAL);
   return [
     el("h2", { text: "Journal" }),
     timeline.length
-      ? el("ol", { class: "entries" }, timeline.map((entry) => el("li", { class: `${entry.kind} ${entry.severity}` },
-        el("div", { text: entry.text }), el("time", { datetime: entry.at_utc, text: clockText(entry.at_utc) }))))
+      ? el("ol", { class: "entries" }, shown.map((entry) => el("li", { class: `${entry.kind} ${entry.severity}` },
+        el("div", {}, withCode(pretty(entry.text))), el("time", { datetime: entry.at_utc, text: clockText(entry.at_utc) }))))
       : el("p", { class: "dim", text: "Nothing has happened yet." }),
+    more("timeline", timeline.length - SHORT_JOURNAL),
   ];
 }
 

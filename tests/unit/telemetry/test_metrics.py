@@ -328,37 +328,33 @@ def test_the_remaining_voices_are_heard() -> None:
 def test_hostile_traffic_makes_few_series() -> None:
     """A million possible labels from traffic stay below 2,000 series; no request is uncounted."""
     metrics = Metrics(now_s=lambda: 0.0)
-    n = 0
-    for model in Model:
-        for position in Position:
-            for number in range(300):
-                metrics.observe(
-                    change(model=model, position=position, route=f"/{n}", status=100 + number * 3)
-                )
-                n += 1
+    codes = [*range(100, 600, 40), 0, 999]
+    kinds = [(m, p, r, c) for m in Model for p in Position for r in range(20) for c in codes]
+    for model, position, route, code in kinds:
+        metrics.observe(change(model=model, position=position, route=f"/{route}", status=code))
     for number in range(500):
         metrics.capture_result(Side.INPUT, f"reason {number}")
         metrics.pulse(msgspec.structs.replace(PULSE, worker=number, dropped={f"k{number}": 1}))
     metrics.drift(Side.INPUT, [blame(f"f{number}") for number in range(500)])
     metrics.drift(Side.OUTPUT, [blame(f"f{number}") for number in range(500)])
     seen = exported(metrics)
-    assert len(seen) < 2_000 + MAX_WORKERS
-    assert sum(v for name, v in seen.items() if name.startswith("requests_total")) == n
+    assert len(seen) < 2_000 + MAX_WORKERS, len(seen)
+    assert sum(v for name, v in seen.items() if name.startswith("requests_total")) == len(kinds)
     assert seen["captures_total{result=other,side=input}"] > 0
     assert seen["labels_folded_total{label=route}"] > 0
 
 
 def test_rare_codes_become_their_class() -> None:
-    """A model that makes up status codes fills twelve series, then classes, then `other`."""
+    """A model that makes up status codes fills eight series, then classes, then `other`."""
     metrics = Metrics()
-    for status in [*range(200, 212), 499, 599, 999]:
+    for status in [*range(200, 208), 499, 599, 999]:
         metrics.observe(change(status=status))
     codes = {
         name.split("code=")[1].split(",")[0]
         for name in exported(metrics)
         if name.startswith("requests_total")
     }
-    assert codes == {*map(str, range(200, 212)), "4xx", "5xx", "other"}
+    assert codes == {*map(str, range(200, 208)), "4xx", "5xx", "other"}
 
 
 def test_label_values_cannot_break_the_exposition() -> None:

@@ -109,6 +109,7 @@ def test_an_effect_comes_with_its_interval_when_there_is_one() -> None:
 def test_odds_follow_the_e_value() -> None:
     """exp(-log e) is how often chance alone gets so far; beyond a billion it says so."""
     assert words.odds(math.log(2_300)) == "at most once in 2,300"
+    assert words.odds(math.log(4_895_620)) == "at most once in 4.9 million"
     assert words.odds(0.0) == "at most once in 1"
     assert words.odds(50.0) == "less than once in a billion"
 
@@ -209,7 +210,7 @@ def test_records_in_the_journal_become_lines() -> None:
     )
     line = words.entry_view(entry("transition", transition))
     assert (line.kind, line.severity) == ("alarm", "bad")
-    assert line.text == "errors is firing: temp: median 60 -> 16"
+    assert line.text == "Errors fires: temp: median 60 -> 16"
     action = Action(
         id="a", step=Step(kind=StepKind.DOWNGRADE), because="it is alone", alarms=(), at_s=1.0
     )
@@ -236,6 +237,6 @@ def test_unknown_and_odd_entries_are_shown_anyway() -> None:
     """An entry of a later version is never an error."""
     assert words.entry_view(entry("config_reload", {})).text == "Config reload"
     assert words.entry_view(entry("anything", {"text": "As given."})).text == "As given."
-    assert words.entry_view({"kind": "transition", "body": 7}).text == "alarm is ."
+    assert words.entry_view({"kind": "transition", "body": 7}).text == "Alarm changed."
     assert words.entry_view(entry("outcome", {"action": None})).text == "Step failed."
     assert words.entry_view({}).kind == "note"
