@@ -254,10 +254,11 @@ def _recent(alarm: Alarm, finding: Finding, rule: AlarmRule) -> tuple[bool, ...]
         return ()
     if finding.verdict is Verdict.UNKNOWN:
         return alarm.recent
-    if alarm.state not in BEGINS or alarm.finding is None:
-        before = 0.0
-    else:
-        before = alarm.finding.confirmation
+    last = alarm.finding
+    if last is not None and last.verdict is Verdict.UNKNOWN:
+        # What it said of the confirmation is nothing to compare with.
+        return alarm.recent
+    before = last.confirmation if last is not None and alarm.state in BEGINS else 0.0
     if finding.confirmation == before:
         return alarm.recent
     return (*alarm.recent, finding.confirmation > before)[-rule.of_ticks :]

@@ -90,6 +90,38 @@ def test_a_confirmed_breach_fires_after_its_hold() -> None:
     assert states[4:] == [AlarmState.FIRING] * 2
 
 
+def test_firing_is_no_transient() -> None:
+    """Only what never fired is counted as one."""
+    alarm = Alarm(name=AlarmName.DISAGREEMENT)
+    for number, (verdict, confirmation) in enumerate(rising(6)):
+        alarm, _ = advance(alarm, finding(verdict, number * TICK_S, confirmation), RULE)
+    assert (alarm.state, alarm.transients) == (AlarmState.FIRING, 0)
+
+
+def test_the_defaults_are_those_that_were_measured() -> None:
+    """Five minutes of hold, 1 in 100, 4 of 5 ticks, 15 minutes for a transient, 1 in 1000 back."""
+    settings = AlarmSettings()
+    assert (settings.expected_run_length_s, settings.hold_s) == (31_536_000.0, 300.0)
+    assert math.exp(settings.confirm_evidence) == pytest.approx(100)
+    assert math.exp(settings.resolve_evidence) == pytest.approx(1000)
+    assert math.exp(settings.hard_evidence) == pytest.approx(1e6)
+    assert (settings.bad_ticks, settings.of_ticks, settings.lapse_after_s) == (4, 5, 900.0)
+    assert (settings.resolve_after_s, settings.keep_resolved_s) == (60.0, 3600.0)
+    rule = settings.rule(AlarmName.DISAGREEMENT)
+    assert rule == AlarmRule()
+
+
+def test_every_time_of_an_alarm_moves_with_the_clock() -> None:
+    """A host that began its clock anew changes no span."""
+    alarm = msgspec.structs.replace(firing(40.0), calm_since_s=45.0)
+    moved = shifted(alarm, 100.0)
+    assert (moved.since_s, moved.began_s, moved.calm_since_s) == (140.0, 110.0, 145.0)
+    assert moved.finding is not None
+    assert (moved.finding.at_s, moved.finding.since_s) == (140.0, 140.0)
+    assert shifted(moved, -100.0) == alarm
+    assert shifted(Alarm(name=AlarmName.ERRORS), 1.0).finding is None
+
+
 def test_a_breach_that_is_not_confirmed_does_not_fire() -> None:
     """Time alone proves nothing: without evidence after the detection the alarm stays pending."""
     script = [(BREACH, 0.1 * number) for number in range(20)]
@@ -112,6 +144,15 @@ def test_ticks_without_data_are_not_counted_among_the_last_five() -> None:
     script = [(BREACH, c) for c in (0.0, 5.0, 5.0, 10.0, 10.0, 15.0, 15.0, 20.0)]
     states = live(script)
     assert states[-2:] == [AlarmState.PENDING, AlarmState.FIRING]
+
+
+def test_a_tick_after_unknown_time_is_not_counted_either() -> None:
+    """An unknown finding carries no confirmation, so the next one has nothing to rise from."""
+    script = [(BREACH, 0.0), *[(UNKNOWN, 0.0), (BREACH, 50.0)] * 6]
+    assert AlarmState.FIRING not in live(script)
+    assert live([*script, *[(BREACH, 51.0 + number) for number in range(4)]])[-1] is (
+        AlarmState.FIRING
+    )
 
 
 def test_an_unconfirmed_breach_lapses_as_a_transient() -> None:

@@ -143,8 +143,8 @@ def test_one_switch_a_day(switches_s: tuple[float, ...], now_s: float, words: st
 def test_switches_keep_their_distance() -> None:
     """More switches a day may be allowed, but not within the cool-down."""
     settings = PolicySettings(max_switches_per_day=3)
-    assert lock((0.0,), settings, 3599.0).startswith("cooling down for 1 s")
-    assert lock((0.0,), settings, 3600.0) == ""
+    assert lock((10.0, 50.0), settings, 3649.0).startswith("cooling down for 1 s")
+    assert lock((10.0, 50.0), settings, 3650.0) == ""
 
 
 def test_zero_switches_a_day_forbids_them() -> None:
