@@ -23,6 +23,8 @@ PREFIX: Final = "STABLEHAND__"
 MAX_BYTES: Final = 1024 * 1024
 MAX_NODES: Final = 20_000
 """Values after aliases are followed; more is an alias bomb, not a configuration."""
+MAX_DEPTH: Final = 50
+"""Sections within sections; deeper is a loop of aliases, or meant to hurt."""
 
 _REFERENCE: Final = re.compile(r"\$\{(file|env):([^}]*)\}")
 
@@ -99,6 +101,7 @@ def parse(text: str, name: str) -> Document:
     if len(text) > MAX_BYTES:
         raise DocumentError([Problem(f"{name}:1", 1, "", f"longer than {MAX_BYTES} bytes")])
     try:
+        _refuse_depth(text, name)
         root = yaml.compose(text, Loader=yaml.CSafeLoader)
     except (yaml.YAMLError, RecursionError) as error:
         raise DocumentError([_syntax_problem(error, name)]) from error
@@ -111,6 +114,24 @@ def parse(text: str, name: str) -> Document:
     if not isinstance(tree, dict):
         raise DocumentError([Problem(f"{name}:1", 1, "", "must be a mapping of keys to values")])
     return Document(name, tree, reader.lines)
+
+
+def _refuse_depth(text: str, name: str) -> None:
+    """Refuse a text nested so deeply that composing it would overflow the stack of the process.
+
+    Raises:
+        DocumentError: with the line where it becomes too deep.
+    """
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > MAX_DEPTH:
+            line = event.start_mark.line + 1
+            message = f"nested deeper than {MAX_DEPTH} levels"
+            raise DocumentError([Problem(f"{name}:{line}", line, "", message)])
 
 
 def _syntax_problem(error: Exception, name: str) -> Problem:
@@ -137,6 +158,9 @@ class _Reader:
         if self._n_nodes > MAX_NODES:
             if self._n_nodes == MAX_NODES + 1:
                 self._complain(line, path, f"more than {MAX_NODES} values: are aliases repeated?")
+            return None
+        if len(path) > MAX_DEPTH:
+            self._complain(line, path[:1], f"nested deeper than {MAX_DEPTH} levels")
             return None
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path)
