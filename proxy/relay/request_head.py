@@ -34,6 +34,7 @@ _ABSOLUTE: Final = re.compile(rb"https?://([^/?#]*)(.*)", re.IGNORECASE | re.DOT
 _HOST: Final = re.compile(
     rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})*(?::[0-9]*)?"
 )
+_NO_START_LINE: Final = "this is not HTTP: the first line is not METHOD TARGET VERSION"
 _MAX_REMEMBERED: Final = 512
 _MAX_REMEMBERED_BYTES: Final = 4096
 _IDENTITY: Final = frozenset(
@@ -136,7 +137,7 @@ class RequestReader:
     def _start_line(self, line: bytes) -> tuple[bytes, bytes, bool]:
         match = _START_LINE.fullmatch(line)
         if match is None:
-            raise Refusal(400, "the first line is not METHOD TARGET VERSION")
+            raise Refusal(400, _NO_START_LINE)
         method, target, major, minor = match.groups()
         if major != b"1" or minor not in b"01":
             raise Refusal(505, "only HTTP/1.1 and HTTP/1.0 are spoken here")
@@ -192,7 +193,7 @@ def judge(data: bytes, listen: Listen) -> None:
         Refusal: it can come to nothing.
     """
     if _METHOD.match(data) is None:
-        raise Refusal(400, "this is not HTTP")
+        raise Refusal(400, _NO_START_LINE)
     target = data.partition(b"\r\n")[0].partition(b" ")[2]
     if len(target) > listen.max_target_bytes + len(b" HTTP/1.1"):
         raise Refusal(414, f"the target is longer than {listen.max_target_bytes} bytes")

@@ -1,0 +1,274 @@
+"""A secret planted in every place of traffic appears in nothing that the sidecar keeps or says.
+
+The whole sidecar runs, with a model that repeats the secret in its answers. Afterwards every admin
+answer, metric, log line, alert and state file is searched.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SECRET = "sk-planted-9f8e7d6c5b4a3210"  # noqa: S105 - planted to be looked for
+WORD = "Lovelacemarker"
+"""A secret of no known shape: only the rule that nothing uncertified is kept can catch it."""
+PATIENCE_S = 30.0
+NAMES = ("name", "columns", "id")
+V1 = "/v1/models/m:predict"
+V2 = "/v2/models/m/infer"
+CHAT = "/v1/chat/completions"
+MULTIPART = 'multipart/form-data; boundary="b"'
+PAGES = (
+    "/",
+    "/metrics",
+    *(
+        f"/api/v1/{name}"
+        for name in (
+            *("status", "alarms", "drift", "agreement", "latency", "routing", "journal"),
+            *("samples", "config", "verdict"),
+        )
+    ),
+)
+
+
+class Model(BaseHTTPRequestHandler):
+    """Answers with the secret, in the form that the path asks for; failures in every fifth."""
+
+    protocol_version = "HTTP/1.1"
+    n_asked = 0
+
+    def do_GET(self) -> None:
+        """Be healthy."""
+        self._send(200, "application/json", b'{"ready": true}')
+
+    def do_POST(self) -> None:
+        """Answer a prediction, a stream, or an error."""
+        self.rfile.read(int(self.headers.get("content-length", 0)))
+        type(self).n_asked += 1
+        if self.n_asked % 5 == 0:
+            self._send(500, "application/json", json.dumps({"error": SECRET + WORD}).encode())
+        elif self.path.startswith(CHAT):
+            delta = {"choices": [{"index": 0, "delta": {"content": f"{SECRET} {WORD}"}}]}
+            body = f"event: {WORD}\ndata: {json.dumps(delta)}\n\ndata: [DONE]\n\n".encode()
+            self._send(200, "text/event-stream", body)
+        else:
+            rows = [{"label": WORD, "note": SECRET, f"{SECRET}x": 1}]
+            self._send(200, "application/json", json.dumps({"predictions": rows}).encode())
+
+    def _send(self, status: int, media: str, body: bytes) -> None:
+        """Send one answer, with the secret in a field too."""
+        self.send_response(status)
+        self.send_header("Content-Type", media)
+        self.send_header("Set-Cookie", SECRET)
+        self.send_header("X-Model-Note", SECRET)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+class Receiver(BaseHTTPRequestHandler):
+    """Takes alerts."""
+
+    taken: list[bytes]
+
+    def do_POST(self) -> None:
+        """Keep the alert."""
+        self.taken.append(self.rfile.read(int(self.headers.get("content-length", 0))))
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@contextlib.contextmanager
+def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[int]:
+    """Serve `handler` on a free port."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield server.server_address[1]
+        finally:
+            server.shutdown()
+            thread.join(10)
+
+
+def free_port() -> int:
+    """Give a port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def configuration(data: int, admin: int, model: int, receiver: int) -> dict[str, Any]:
+    """Give a configuration under which everything is sampled and mirrored."""
+    return {
+        "listen": {"host": "127.0.0.1", "port": data, "lame_duck_s": 0, "grace_s": 5},
+        "admin": {"host": "127.0.0.1", "port": admin},
+        "models": {
+            "candidate": {"name": "new", "url": f"http://127.0.0.1:{model}"},
+            "stable": {"name": "old", "url": f"http://127.0.0.1:{model}"},
+        },
+        "mirror": {"fraction": 1},
+        "monitors": {"tick_s": 1},
+        "payload": {"paths": {"^/own/": "json"}},
+        "alerts": {
+            "receivers": [
+                {
+                    "name": "operator",
+                    "type": "webhook",
+                    "url": f"http://127.0.0.1:{receiver}/alerts",
+                    "allow_http": True,
+                    "allow_private": True,
+                }
+            ]
+        },
+        "state": {"dir": "state", "snapshot_s": 1},
+    }
+
+
+@contextlib.contextmanager
+def running(folder: Path, settings: dict[str, Any]) -> Iterator[None]:
+    """Run the whole sidecar until told otherwise."""
+    (folder / "stablehand.yaml").write_text(json.dumps(settings))
+    command = [sys.executable, "-m", "proxy", "run", str(folder / "stablehand.yaml")]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+        )
+    try:
+        await_ready(settings["admin"]["port"], process, folder)
+        yield
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(PATIENCE_S)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def await_ready(port: int, process: subprocess.Popen[bytes], folder: Path) -> None:
+    """Wait until the sidecar is ready and the watcher answers."""
+    end_s = time.monotonic() + PATIENCE_S
+    while time.monotonic() < end_s and process.poll() is None:
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            if asked(port, "/readyz")[0] == asked(port, "/api/v1/status")[0] == http.client.OK:
+                return
+        time.sleep(0.1)
+    pytest.fail(f"the sidecar did not become ready:\n{(folder / 'log').read_text()[-2000:]}")
+
+
+def asked(port: int, path: str) -> tuple[int, bytes]:
+    """Give status and body of a page."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    with contextlib.closing(connection):
+        connection.request("GET", path)
+        response = connection.getresponse()
+        return response.status, response.read()
+
+
+def planted(value: Any, key: str = "") -> list[Any]:
+    """Give copies of `value` with a secret in place of one leaf or as a key each.
+
+    Names of columns and ids are kept in clear, for people and for labels, when they look like such:
+    a bare word in their place is taken for one.
+    """
+    if isinstance(value, dict):
+        found = [{**value, name: one} for name, old in value.items() for one in planted(old, name)]
+        return [*found, {**value, f"{SECRET}x": 1}]
+    if isinstance(value, list):
+        return [[one, *value[1:]] for one in planted(value[0], key)]
+    sentence = f"before {WORD} and {SECRET} and a good deal of text behind them"
+    return [SECRET, sentence] if key in NAMES else [SECRET, sentence, WORD]
+
+
+def requests() -> list[tuple[str, bytes, dict[str, str]]]:
+    """Give requests with a secret in every place of one."""
+    tensor = {"name": "x", "shape": [1], "datatype": "BYTES", "data": ["a"]}
+    bodies = [
+        (V1, {"instances": [{"a": "x", "b": {"c": 1}}], "signature_name": "s"}),
+        (V2, {"inputs": [tensor], "id": "1", "parameters": {"p": "q"}}),
+        (CHAT, {"model": "m", "messages": [{"role": "user", "content": "hi"}], "stream": True}),
+        ("/predict", {"rows": [{"a": "x"}]}),
+        ("/invocations", {"dataframe_split": {"columns": ["a"], "data": [["x"]]}}),
+        ("/own/thing", {"a": "x", "b": ["y"]}),
+    ]
+    kind = {"content-type": "application/json"}
+    found = [
+        (path, json.dumps(one).encode(), kind) for path, body in bodies for one in planted(body)
+    ]
+    good = json.dumps({"instances": [{"a": 1}]}).encode()
+    part = f'--b\r\nContent-Disposition: form-data; name="{WORD}"\r\n\r\n{SECRET}\r\n--b--\r\n'
+    names = ("authorization", "cookie", "x-api-key", "x-note", "user-agent", "x-request-id")
+    return [
+        *found,
+        *((V1, good, kind | {name: SECRET}) for name in names),
+        (f"/v1/models/{SECRET}:predict?key={WORD}", good, kind),
+        (f"/own/{WORD}?token={SECRET}", good, kind),
+        (f"/{SECRET}/{WORD}", good, kind),
+        (V1, good, {"content-type": SECRET}),
+        (V1, f'{{"broken": "{SECRET}{WORD}'.encode(), kind),
+        (V1, f"a,{SECRET}\n1,{WORD}\n".encode(), {"content-type": "text/csv"}),
+        ("/invocations", f"a,{SECRET}\n1,{WORD}\n".encode(), {"content-type": "text/csv"}),
+        ("/predict", part.encode(), {"content-type": MULTIPART}),
+    ]
+
+
+def test_a_planted_secret_is_kept_and_said_nowhere(tmp_path: Path) -> None:
+    """Admin answers, metrics, logs, alerts and state files hold neither secret."""
+    taken: list[bytes] = []
+    receiver = type("Taking", (Receiver,), {"taken": taken})
+    with serving(Model) as model, serving(receiver) as alerts:
+        data, admin = free_port(), free_port()
+        said: dict[str, bytes] = {}
+        with running(tmp_path, configuration(data, admin, model, alerts)):
+            for _ in range(3):
+                for path, body, fields in requests():
+                    connection = http.client.HTTPConnection("127.0.0.1", data, timeout=10)
+                    with contextlib.closing(connection):
+                        connection.request("POST", path, body, fields)
+                        connection.getresponse().read()
+                time.sleep(1.5)
+            for page in PAGES:
+                status, said[page] = asked(admin, page)
+                assert status in (200, 503), page
+        for file in sorted(path for path in tmp_path.rglob("*") if path.is_file()):
+            if file.name != "stablehand.yaml":
+                said[str(file.relative_to(tmp_path))] = file.read_bytes()
+    said |= {f"alert {i}": alert for i, alert in enumerate(taken)}
+    # The search means something only if the traffic did arrive where it is looked for.
+    assert b'captures_total{result="decoded",side="input"}' in said["/metrics"], said["/metrics"]
+    assert any(name.startswith("state/") for name in said)
+    found = [
+        f"{name}: {text[max(0, at - 60) : at + 60]!r}"
+        for name, text in said.items()
+        for secret in (SECRET, WORD)
+        if (at := text.find(secret.encode())) >= 0
+    ]
+    assert not found, found
