@@ -81,20 +81,20 @@ class Decoder:
     ) -> Rows | Undecodable:
         try:
             body = open_body(message, side, capture.target, capture.exchange, self._kit)
-            fields = {} if capture.request is None else capture.request.fields
-            return self._rows(body, protocol, fields | message.fields)
+            asked = {} if capture.request is None else capture.request.fields
+            return self._rows(body, protocol, (message.fields, asked))
         except Unreadable as error:
             return _undecodable(capture, side, error.reason, error.detail)
         except Exception as error:  # noqa: BLE001 - the guard: a defect here must not stop the watcher
             detail = f"The decoder failed with {type(error).__name__}; this is a defect."
             return _undecodable(capture, side, Reason.DECODER_FAILED, detail)
 
-    def _rows(self, body: Body, protocol: Protocol, fields: dict[str, str]) -> Rows:
+    def _rows(self, body: Body, protocol: Protocol, heads: tuple[dict[str, str], ...]) -> Rows:
         if protocol is Protocol.AUTO:
             protocol = detect(body)
         read_input, read_output = READERS[protocol]
         table = read_input(body) if body.side is Side.INPUT else read_output(body)
-        return _finish(body, table, correlation.ids(fields, table.id))
+        return _finish(body, table, correlation.ids(heads, table.id))
 
 
 def _finish(body: Body, table: Table, ids: tuple[str, ...]) -> Rows:

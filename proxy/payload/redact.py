@@ -21,6 +21,8 @@ MASKED: Final = "(masked)"
 OTHER: Final = "(other)"
 _MAX_NAME_CHARS: Final = 80
 _MAX_NAMES: Final = 4096
+_MANY_WORDS: Final = 4
+"""Spaces from which on a name is a sentence, which names nothing and may say anything."""
 _DIGEST_CHARS: Final = 16
 """64 bits: a collision among a million values has a chance of 3e-8."""
 
@@ -29,8 +31,7 @@ _PATTERNS: Final[dict[Pattern, re.Pattern[str]]] = {
     Pattern.CARD: re.compile(r"(?<!\d)\d(?:[ -]?\d){12,18}(?!\d)"),
     Pattern.PHONE: re.compile(r"(?<![\w.])(?:\+|00)\d(?:[ ()/.-]{0,2}\d){6,14}(?!\d)"),
     Pattern.TOKEN: re.compile(
-        r"\b(?:sk|pk|rk|ghp|gho|ghs|xox[abps]|hf|glpat|AKIA|ASIA|AIza|eyJ)[-_A-Za-z0-9]"
-        r"[-_.A-Za-z0-9]{10,}"
+        r"\b(?:[spr]k[-_]|gh[pos]_|xox[abps]-|hf_|glpat-|AKIA|ASIA|AIza|eyJ)[-_.A-Za-z0-9]{8,}"
         r"|\b(?=[A-Za-z0-9_-]*\d)(?=[A-Za-z0-9_-]*[A-Za-z])[A-Za-z0-9_-]{24,}"
     ),
 }
@@ -84,7 +85,7 @@ class Redactor:
         known = self._names.get(name)
         if known is None:
             known = "".join(char if char.isprintable() else "?" for char in name[:_MAX_NAME_CHARS])
-            known = self.scrub(known)
+            known = OTHER if known.count(" ") >= _MANY_WORDS else self.scrub(known)
             if len(self._names) < _MAX_NAMES:
                 self._names[name] = known
         return known

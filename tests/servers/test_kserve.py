@@ -56,19 +56,15 @@ def test_a_cloud_event_in_binary_mode_is_decoded(kserve: Any) -> None:
     )
     capture = kserve.last()
     given, answered = kserve.decoder.decode(capture)
-    assert given.correlation[0] == "e2"
-    assert "e2" in answered.correlation or answered.correlation
+    assert given.correlation == ("e2",)
+    assert "e2" in answered.correlation
     assert answered.values == ([0, 2],)
 
 
 @pytest.mark.parametrize("data", [ROWS, [*ROWS[0], *ROWS[1]]], ids=["nested", "flat"])
 def test_v2_tensors_are_decoded(kserve: Any, data: Any) -> None:
     """Labels and probabilities of one answer stand side by side."""
-    answer = kserve.post(V2, {"id": "abc-1", "inputs": [tensor(data)]})
-    if answer.status != 200:
-        given, answered = kserve.decoded()
-        assert (given, answered) == (named("x[{}]"), None)
-        return
+    assert kserve.post(V2, {"id": "abc-1", "inputs": [tensor(data)]}).status == 200
     given, answered = kserve.decoded()
     assert given == named("x[{}]")
     assert answered["prediction"] == [0, 2]
