@@ -129,12 +129,13 @@ def check(config: ConfigFile) -> None:
     trouble = _benchmark_trouble(loaded)
     if trouble:
         fail(trouble, BAD_USAGE)
-    stable = loaded.config.models.stable
-    out.print(f"{config}: ok, candidate {loaded.config.models.candidate.url}")
-    if stable is None:
-        out.print("no stable model: it monitors and alerts, but has nowhere to lead traffic to")
+    told = [f"{config}: ok, candidate {loaded.config.models.candidate.url}"]
+    if loaded.config.models.stable is None:
+        told.append("no stable model: it monitors and alerts, but has nowhere to lead traffic to")
     if loaded.benchmark_path is None:
-        out.print("no benchmark: drift, agreement and latency cannot alarm; run `certify`")
+        told.append("no benchmark: drift, agreement and latency cannot alarm; run `certify`")
+    for line in told:
+        out.print(line, soft_wrap=True, markup=False)
 
 
 @app.command()
