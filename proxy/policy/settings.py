@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import ClassVar, Final, Literal
@@ -76,18 +76,6 @@ class PolicySettings:
         for name, rungs in self.ladders.items():
             for rung in rungs:
                 _check(name, rung)
-
-    def strangers(
-        self, steps: Collection[str], receivers: Collection[str]
-    ) -> tuple[tuple[AlarmName, str], ...]:
-        """Give the (alarm, rung) that name a capacity step or a receiver that does not exist."""
-        known = {StepKind.EXPAND: steps, StepKind.ESCALATE: receivers}
-        return tuple(
-            (name, rung)
-            for name, rungs in self.ladders.items()
-            for rung in rungs
-            if (argument := step(rung).argument) and argument not in known[step(rung).kind]
-        )
 
     def ladder(self, name: AlarmName) -> tuple[Step, ...]:
         """Give the rungs of one alarm's ladder."""

@@ -117,6 +117,15 @@ def test_a_dry_run_says_what_would_have_been(make_facts: MakeFacts, make_alarm: 
     assert incident.undo == ""
 
 
+def test_a_restored_candidate_is_not_told_as_a_dry_run(
+    make_facts: MakeFacts, make_alarm: MakeAlarm
+) -> None:
+    """A switch of today that a person took back leaves nothing in force."""
+    facts = make_facts(make_alarm(AlarmName.INPUT_DRIFT))
+    assert tell(facts, Posture(switches_s=(1.0,)), 60.0).done == "Nothing was changed."
+    assert tell(facts, Posture(), 60.0, dry_run=True).done == "Nothing was changed."
+
+
 def test_a_stated_fact_is_told_without_an_effect(
     make_facts: MakeFacts, make_alarm: MakeAlarm
 ) -> None:

@@ -48,6 +48,9 @@ def test_it_waits_until_the_hold_is_over(make_facts: MakeFacts, make_alarm: Make
 
 def test_the_hold_counts_from_the_detection(make_facts: MakeFacts, make_alarm: MakeAlarm) -> None:
     """The time the alarm was pending counts too."""
+    later = msgspec.structs.replace(make_alarm(AlarmName.DISAGREEMENT, 300.0), began_s=100.0)
+    assert look(later, make_facts(later), now_s=699.0)[0] is Standing.WAIT
+    assert look(later, make_facts(later), now_s=700.0)[0] is Standing.GO
     alarm = msgspec.structs.replace(make_alarm(AlarmName.DISAGREEMENT, 590.0), began_s=0.0)
     assert look(alarm, make_facts(alarm))[0] is Standing.GO
 

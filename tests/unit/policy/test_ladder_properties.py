@@ -285,3 +285,4 @@ def test_the_routing_follows_the_posture_and_its_epoch_never_falls(
     assert wanted.serving is (serving if has_stable else Model.CANDIDATE)
     mirrors = has_stable and fraction > 0
     assert wanted.shadow is (serving.other if mirrors else None)
+    assert wanted.mirror_fraction == (fraction if mirrors else 0.0)

@@ -82,17 +82,6 @@ def test_other_mistakes_are_refused(document: dict[str, object]) -> None:
         POLICY.validate_python(document)
 
 
-def test_names_that_nobody_has_are_found() -> None:
-    """A ladder that calls nobody, or asks for nothing, is a mistake of the configuration."""
-    ladder = ("alert", "expand:more", "expand:less", "escalate:boss", "escalate:team", "escalate")
-    settings = PolicySettings(ladders={AlarmName.LATENCY: ladder})
-    assert settings.strangers(("more",), ("team",)) == (
-        (AlarmName.LATENCY, "expand:less"),
-        (AlarmName.LATENCY, "escalate:boss"),
-    )
-    assert PolicySettings().strangers((), ()) == ()
-
-
 def test_a_step_is_read_with_its_argument() -> None:
     """Everything after the first colon is the argument."""
     assert step("expand:a:b") == Step(kind=StepKind.EXPAND, argument="a:b")
