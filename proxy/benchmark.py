@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Final
 
 import msgspec
@@ -80,7 +81,8 @@ class _Versioned(Struct, frozen=True):
 def _check(benchmark: Benchmark) -> None:
     """Refuse a benchmark that a hand or a broken disk has changed."""
     profiles = [benchmark.input, *benchmark.outputs.values()]
-    for column in (column for profile in profiles for column in profile.columns):
+    derived = [p.multivariate.derived for p in profiles if p.multivariate is not None]
+    for column in itertools.chain(*(profile.columns for profile in profiles), *derived):
         bins = column.binner().n_bins
         if len(column.masses) != bins or not all(0 <= mass <= 1 for mass in column.masses):
             raise BenchmarkError(

@@ -15,7 +15,7 @@ from proxy.benchmark import Benchmark, dump
 from proxy.certify.certify import Order, certify
 from proxy.certify.drive import Step
 from proxy.certify.files import CertifyError
-from proxy.stats.profile import ColumnProfile
+from proxy.stats.reference import ColumnProfile
 
 MAX_NOTES: Final = 8
 

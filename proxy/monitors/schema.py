@@ -21,7 +21,7 @@ from proxy.stats.demands import Tolerance
 from proxy.stats.effects import Effect, absolute_share
 from proxy.stats.functionals import Floats
 from proxy.stats.intervals import share_upper_bound
-from proxy.stats.profile import ColumnProfile, Kind
+from proxy.stats.reference import ColumnProfile, Kind
 from proxy.stats.streams import WatchedStream, watch_shares
 from proxy.stats.watch import Watch
 

@@ -49,22 +49,14 @@ class NumericBinner:
 
     def bins(self, values: Sequence[Scalar]) -> Bins:
         """Give the bin of each value. A boolean counts as 0 or 1."""
-        try:
-            # `array` refuses None, text and containers, and is the fastest way from a list.
-            numbers: Floats = np.frombuffer(array("d", cast("Sequence[float]", values)))
-        except (TypeError, ValueError, OverflowError):
-            return self._bins_of_odd(values)
+        return self.bins_of_numbers(to_numbers(values))
+
+    def bins_of_numbers(self, numbers: Floats) -> Bins:
+        """Give the bin of each number: NaN is missing, an infinity is of another type."""
         bins: Bins = np.searchsorted(self._borders, numbers, side="right")
         if not np.isfinite(numbers).all():
             bins[np.isnan(numbers)] = self.n_value_bins
             bins[np.isinf(numbers)] = self.n_value_bins + 1
-        return bins
-
-    def _bins_of_odd(self, values: Sequence[Scalar]) -> Bins:
-        numbers = np.fromiter((_number(value) for value in values), np.float64, len(values))
-        bins: Bins = np.searchsorted(self._borders, numbers, side="right")
-        bins[np.isnan(numbers)] = self.n_value_bins
-        bins[np.isinf(numbers)] = self.n_value_bins + 1
         return bins
 
 
@@ -93,6 +85,15 @@ class CategoryBinner:
 
 
 Binner = NumericBinner | CategoryBinner
+
+
+def to_numbers(values: Sequence[Scalar]) -> Floats:
+    """Give numbers: NaN for what is missing, infinity for what is none; a boolean is 0 or 1."""
+    try:
+        # `array` refuses None, text and containers, and is the fastest way from a list.
+        return np.frombuffer(array("d", cast("Sequence[float]", values)))
+    except (TypeError, ValueError, OverflowError):
+        return np.fromiter((_number(value) for value in values), np.float64, len(values))
 
 
 def _number(value: Scalar) -> float:

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from proxy.records import Rows, Scalar
-from proxy.stats.binning import Binner
-from proxy.stats.profile import ColumnProfile
+from proxy.stats.binning import Binner, NumericBinner, to_numbers
+from proxy.stats.functionals import Floats
+from proxy.stats.multivariate import Multivariate, derive, standardise
+from proxy.stats.reference import ColumnProfile
 from proxy.stats.watch import Watch
 
 FLUSH_ROWS: Final = 1024
@@ -17,15 +19,26 @@ FLUSH_ROWS: Final = 1024
 class ColumnCounter:
     """Counts the columns of rows; a column that a row lacks counts as missing there."""
 
-    def __init__(self, columns: Sequence[ColumnProfile], watch: Watch, max_rows: int) -> None:
-        """Count into `watch`, whose first streams are these columns in this order.
+    def __init__(
+        self,
+        columns: Sequence[ColumnProfile],
+        multivariate: Multivariate | None,
+        watch: Watch,
+        max_rows: int,
+    ) -> None:
+        """Count into `watch`: first these columns in this order, then the derived ones.
 
         Args:
             columns: the certified columns.
+            multivariate: derived columns; all that they are made of must be among `columns`.
             watch: where to count.
             max_rows: rows of one exchange that are counted; more are thinned evenly.
         """
         self._watch = watch
+        self._multivariate = multivariate
+        derived = multivariate.derived if multivariate is not None else ()
+        self._derived: list[Binner] = [column.binner() for column in derived]
+        self._together = multivariate.columns if multivariate is not None else ()
         self._max_rows = max_rows
         self._binners: list[Binner] = [column.binner() for column in columns]
         self._index = {column.name: place for place, column in enumerate(columns)}
@@ -59,10 +72,28 @@ class ColumnCounter:
         """Bin what is waiting and count it into the watch."""
         if not self._n_waiting:
             return
-        for place, values in enumerate(self._waiting):
-            self._watch.add(place, self._binners[place].bins(values))
+        numbers: dict[str, Floats] = {}
+        for name, place in self._index.items():
+            binner, values = self._binners[place], self._waiting[place]
+            if isinstance(binner, NumericBinner):
+                numbers[name] = to_numbers(values)
+                self._watch.add(place, binner.bins_of_numbers(numbers[name]))
+            else:
+                self._watch.add(place, binner.bins(values))
             values.clear()
+        self._count_derived(numbers)
         self._n_waiting = 0
+
+    def _count_derived(self, numbers: dict[str, Floats]) -> None:
+        """Count what only columns together show."""
+        if self._multivariate is None:
+            return
+        standard = standardise(self._multivariate, [numbers[name] for name in self._together])
+        first = len(self._binners)
+        for place, values in enumerate(derive(self._multivariate, standard)):
+            binner = self._derived[place]
+            if isinstance(binner, NumericBinner):
+                self._watch.add(first + place, binner.bins_of_numbers(values))
 
     def clear(self) -> None:
         """Drop what is waiting."""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from proxy.records import Rows
 from proxy.stats.columns import ColumnCounter
-from proxy.stats.demands import Certainty, DriftRule
-from proxy.stats.profile import ColumnProfile, Profile
-from proxy.stats.streams import watch_columns
+from proxy.stats.demands import Certainty, DriftRule, Tolerance
+from proxy.stats.multivariate import WEIGHT, Multivariate
+from proxy.stats.profile import Profile
+from proxy.stats.reference import ColumnProfile
+from proxy.stats.streams import WatchedStream, watch_columns
 from proxy.stats.watch import Watch
 
 
@@ -16,8 +20,12 @@ class ProfileWatch:
     def __init__(self, profile: Profile, rule: DriftRule, certainty: Certainty) -> None:
         """Make a watch without evidence. The profile must have a column that is not ignored."""
         columns = chosen(profile, rule)
-        self.watch = Watch(watch_columns(columns, rule.weights, rule.tolerance), certainty)
-        self.counter = ColumnCounter(columns, self.watch, rule.max_rows)
+        multivariate = together(profile, columns)
+        streams = watch_columns(columns, rule.weights, rule.tolerance)
+        if multivariate is not None:
+            streams += watch_derived(multivariate, rule.tolerance)
+        self.watch = Watch(streams, certainty)
+        self.counter = ColumnCounter(columns, multivariate, self.watch, rule.max_rows)
 
     def count(self, rows: Rows) -> None:
         """Take rows of the watched side."""
@@ -59,3 +67,21 @@ def chosen(profile: Profile, rule: DriftRule) -> tuple[ColumnProfile, ...]:
     if len(columns) > rule.max_columns:
         columns.sort(key=lambda column: -rule.weights.get(column.name, 1.0))
     return tuple(columns[: rule.max_columns])
+
+
+def together(profile: Profile, columns: tuple[ColumnProfile, ...]) -> Multivariate | None:
+    """Give the derived columns, when every column that they are made of is watched."""
+    multivariate = profile.multivariate
+    if multivariate is None or not {c.name for c in columns} >= set(multivariate.columns):
+        return None
+    return multivariate
+
+
+def watch_derived(multivariate: Multivariate, tolerance: Tolerance) -> tuple[WatchedStream, ...]:
+    """Give the streams of derived columns, which know the columns that they are made of."""
+    names = multivariate.columns
+    members = [frozenset({names[a], names[b]}) for a, b in multivariate.pairs]
+    members += [frozenset(names)] * (len(multivariate.derived) - len(members))
+    weights = {column.name: WEIGHT for column in multivariate.derived}
+    streams = watch_columns(multivariate.derived, weights, tolerance)
+    return tuple(replace(stream, members=of) for stream, of in zip(streams, members, strict=True))

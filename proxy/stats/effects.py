@@ -11,7 +11,7 @@ from scipy.special import ndtri
 
 from proxy.stats.functionals import N_SPECIAL_BINS, Floats, Form, Functional, mid_ranks
 from proxy.stats.intervals import mean_interval, share_interval
-from proxy.stats.profile import ColumnProfile, Kind
+from proxy.stats.reference import ColumnProfile, Kind
 from proxy.stats.streams import WatchedStream
 
 NORMAL_95: Final = 1.96

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from proxy.records import Pair
 from proxy.stats.compare import compare, numeric_scales
-from proxy.stats.profile import ColumnProfile, build_column
+from proxy.stats.reference import ColumnProfile, build_column
 
 FAR_LEVEL: Final = 0.99
 """Answers that are numbers always differ a little: only the certified 1 % counts as different."""

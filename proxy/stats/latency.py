@@ -16,7 +16,7 @@ from msgspec import Struct, structs
 
 from proxy.stats import design_effect
 from proxy.stats.functionals import Floats, mid_ranks
-from proxy.stats.profile import ColumnProfile, build_column
+from proxy.stats.reference import ColumnProfile, build_column
 
 MAX_LOAD: Final = 5
 """The highest load class: 32 or more running exchanges."""

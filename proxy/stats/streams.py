@@ -11,7 +11,7 @@ import numpy as np
 from proxy.stats.bets import BetTable, bet_table
 from proxy.stats.demands import Tolerance
 from proxy.stats.functionals import Floats, Form, Functional
-from proxy.stats.profile import ColumnProfile
+from proxy.stats.reference import ColumnProfile
 
 NOT_WORSE: Final = frozenset(
     {"spread", "skew", "shape", "below the reference", "lowest 0.1 %", "lowest 1 %"}
@@ -35,6 +35,8 @@ class WatchedStream:
     bin_names: tuple[str, ...]
     column: ColumnProfile | None = None
     """The certified column; `None` for streams that are no columns."""
+    members: frozenset[str] = frozenset()
+    """Streams that this one is made of. When one of them is to blame, this one is not."""
 
 
 def watch_columns(

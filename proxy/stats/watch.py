@@ -197,7 +197,7 @@ class Watch:
         section 4; for e-detectors: Dandapanthula and Ramdas (2025), arXiv 2501.04130.
         """
         breach.carriers = {}
-        for stream in e_bh(self.layout.weights * self.detector.stream_wealth(), self.detector):
+        for stream in self._guilty():
             if stream in breach.recoveries or len(breach.recoveries) >= MAX_BLAMED:
                 continue
             carrier = self.carrier(stream)
@@ -208,13 +208,39 @@ class Watch:
                 self.history.last(breach.onset, self.layout.bins[stream]),
                 watched.design_effects[carrier],
             )
+        explained = self._explained(list(breach.recoveries))
         lasting = {
             stream: recovery
             for stream, recovery in breach.recoveries.items()
-            if recovery.evidence() < self._resolve_evidence
+            if recovery.evidence() < self._resolve_evidence and stream not in explained
         }
         breach.recoveries = lasting or breach.recoveries
         breach.carriers = {stream: self.carrier(stream) for stream in breach.recoveries}
+
+    def _guilty(self) -> list[int]:
+        """Give the streams that e-BH rejects, with derived ones traced back to their members.
+
+        A shifted column also shifts its products with others, sometimes with more evidence: then
+        the column is blamed as soon as its own evidence is half of what an alarm needs.
+        """
+        weighted = self.layout.weights * self.detector.stream_wealth()
+        rejected = e_bh(weighted, self.detector)
+        likely = math.exp(self.detector.threshold / 2)
+        members = {name for stream in rejected for name in self.streams[stream].members}
+        suspects = [
+            stream
+            for stream, watched in enumerate(self.streams)
+            if watched.name in members and weighted[stream] >= likely and stream not in rejected
+        ]
+        suspects.sort(key=lambda stream: -weighted[stream])
+        guilty = rejected + suspects
+        explained = self._explained(guilty)
+        return [stream for stream in guilty if stream not in explained]
+
+    def _explained(self, guilty: Sequence[int]) -> set[int]:
+        """Give the derived streams of which a member is among the guilty."""
+        names = {self.streams[stream].name for stream in guilty}
+        return {stream for stream in guilty if self.streams[stream].members & names}
 
     def _score(self, stream: int) -> Floats:
         """Give the evidence per row of a stream's bets, weighted by what they have won."""

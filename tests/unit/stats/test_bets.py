@@ -13,7 +13,7 @@ from scipy.special import ndtr, ndtri
 from proxy.stats.bets import BetTable, bet_table, tolerated_share
 from proxy.stats.demands import Tolerance
 from proxy.stats.functionals import Floats, categorical_functionals, mid_ranks, numeric_functionals
-from proxy.stats.profile import LEVELS
+from proxy.stats.reference import LEVELS
 
 TOLERANCE = Tolerance(effect=0.1)
 N = 10_000

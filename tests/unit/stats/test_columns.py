@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from proxy.records import Model, Rows, Scalar, Side
 from proxy.stats.columns import ColumnCounter
 from proxy.stats.demands import Certainty, Tolerance
-from proxy.stats.profile import build_column
+from proxy.stats.reference import build_column
 from proxy.stats.streams import watch_columns
 from proxy.stats.watch import Watch
 
@@ -25,7 +25,7 @@ STREAMS = watch_columns(COLUMNS, {}, Tolerance(effect=0.1))
 def counter(max_rows: int = 100) -> tuple[ColumnCounter, Watch]:
     """Give a counter and the watch it counts into."""
     watch = Watch(STREAMS, Certainty(run_length_ticks=1e6))
-    return ColumnCounter(COLUMNS, watch, max_rows), watch
+    return ColumnCounter(COLUMNS, None, watch, max_rows), watch
 
 
 def rows(columns: dict[str, list[Scalar]]) -> Rows:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from proxy.stats import design_effect
-from proxy.stats.profile import build_column
+from proxy.stats.reference import build_column
 
 
 def test_independent_rows_have_none() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from proxy.stats.demands import Tolerance
 from proxy.stats.effects import absolute_share, distances, effect_of, quantile_text, spread_ratio
-from proxy.stats.profile import build_column
+from proxy.stats.reference import build_column
 from proxy.stats.streams import watch_columns, watch_shares
 
 RNG = np.random.default_rng(1)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from proxy.stats.demands import Tolerance
-from proxy.stats.profile import build_column
+from proxy.stats.reference import build_column
 from proxy.stats.streams import NOT_WORSE, watch_columns, watch_shares
 
 RNG = np.random.default_rng(1)
