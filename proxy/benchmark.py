@@ -14,6 +14,7 @@ from msgspec import Struct
 from proxy.stats.floors import Agreement, ErrorFloor
 from proxy.stats.latency import LatencyProfile
 from proxy.stats.profile import Profile
+from proxy.stats.self_test import SelfTest
 
 VERSION: Final = 1
 
@@ -41,6 +42,8 @@ class Benchmark(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`None`: there was no stable model to compare with."""
     capacity_per_s: dict[str, dict[str, float]] = {}
     """Completed answers per second by model and running exchanges (as text)."""
+    self_test: SelfTest | None = None
+    """What this benchmark can see, and whether its reference agrees with itself."""
     requests: int = 0
     """Requests that were sent to each model."""
     warnings: tuple[str, ...] = ()

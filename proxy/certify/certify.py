@@ -28,6 +28,7 @@ from proxy.certify.files import CertifyError
 from proxy.certify.recorded import Recorded, read_requests
 from proxy.certify.reference import Reference, read_reference
 from proxy.clock import utc_text
+from proxy.monitors.settings import DriftSettings
 from proxy.payload.decode import Decoder
 from proxy.payload.settings import Payload, Redact
 from proxy.records import Model
@@ -35,6 +36,7 @@ from proxy.relay.settings import Models, Upstream
 from proxy.stats.floors import ErrorFloor, build_agreement
 from proxy.stats.latency import LatencyProfile, Timing, build_latency
 from proxy.stats.profile import build_profile
+from proxy.stats.self_test import self_test
 
 ANSWER_CONCURRENCY: Final = 8
 """Requests running while answers are collected; their latency is not certified."""
@@ -127,6 +129,7 @@ async def certify(order: Order, progress: Progress, rng: np.random.Generator) ->
         model.value: build_profile(one.decoded.columns(), rng, ordered=order.ordered)
         for model, one in measured.items()
     }
+    profile = build_profile(reference.columns, rng, ordered=order.ordered)
     return Benchmark(
         created_utc=utc_text(),
         models={model.value: upstream.name for model, upstream in upstreams.items()},
@@ -135,7 +138,8 @@ async def certify(order: Order, progress: Progress, rng: np.random.Generator) ->
             "requests": requests_sha256,
             **{model.value: hashes.get(model, one.fingerprint) for model, one in measured.items()},
         },
-        input=build_profile(reference.columns, rng, ordered=order.ordered),
+        input=profile,
+        self_test=self_test(reference.columns, profile, rng, DriftSettings().rule()),
         outputs=outputs,
         latency={model.value: one.latency for model, one in measured.items()},
         errors={model.value: one.errors for model, one in measured.items()},

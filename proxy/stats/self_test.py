@@ -1,0 +1,200 @@
+"""What a certificate can promise: which shifts will be seen, and whether the reference is calm.
+
+For each column the rows are computed that a shift needs until it alarms: the threshold divided by
+the growth of the best bet under the shift. And the reference is shown to itself, each half against
+the profile of the other half: what alarms there would alarm in production without any fault.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+from msgspec import Struct
+from scipy.special import ndtr, ndtri
+
+from proxy.records import Model, Rows, Scalar, Side
+from proxy.stats.demands import Certainty, DriftRule
+from proxy.stats.drift import ProfileWatch, chosen
+from proxy.stats.functionals import N_SPECIAL_BINS, Floats
+from proxy.stats.profile import Profile, build_profile
+from proxy.stats.reference import ColumnProfile, Kind
+from proxy.stats.streams import WatchedStream, watch_columns
+
+YEAR_OF_TICKS: Final = 3_153_600.0
+"""A year in ticks of 10 seconds."""
+LARGEST_SHIFT: Final = 6.0
+LARGEST_SHARE: Final = 0.9
+STEPS: Final = 24
+FEW: Final = 1_000
+MANY: Final = 10_000
+MAX_NAMED: Final = 5
+
+
+class Detectable(Struct, frozen=True, kw_only=True):
+    """What the detector will see of one column."""
+
+    column: str
+    unit: str
+    """`sd`: a shift; `share`: rows with a category that the reference did not have."""
+    within_1000_rows: float | None
+    """The smallest shift found within 1,000 rows on average. `None`: none is."""
+    within_10000_rows: float | None
+
+
+class SelfTest(Struct, frozen=True, kw_only=True):
+    """What certification found out about its own benchmark."""
+
+    detectable: tuple[Detectable, ...]
+    halves_ticks: int
+    """Ticks in which one half of the reference was shown to the profile of the other."""
+    halves_alarms: int
+    """Alarms in those ticks; at most one was to be expected in a year."""
+    halves_blamed: tuple[str, ...]
+    """Columns that differ between the halves: seasonal, or changed while the data were taken."""
+    warnings: tuple[str, ...]
+
+
+def self_test(
+    columns: Mapping[str, Sequence[Scalar]],
+    profile: Profile,
+    rng: np.random.Generator,
+    rule: DriftRule,
+    rows_per_tick: int = 100,
+) -> SelfTest:
+    """Test a benchmark's input profile with the reference it was made of.
+
+    Args:
+        columns: the reference rows, in order of time when the profile says so.
+        profile: their profile.
+        rng: shuffles the rows when they are not in order of time.
+        rule: what the monitor will forgive.
+        rows_per_tick: rows of one tick in production, about.
+    """
+    certainty = Certainty(run_length_ticks=YEAR_OF_TICKS)
+    found = detectable(profile, rule, certainty)
+    ticks, alarms, blamed = _halves(columns, profile, rng, rule, rows_per_tick)
+    warnings = list(_warn_of_blind(found))
+    if alarms:
+        named = ", ".join(blamed[:MAX_NAMED])
+        warnings.append(
+            f"one half of the reference alarms against the other ({named}): these columns change "
+            "with the season or changed meanwhile; they will alarm in production, too"
+        )
+    return SelfTest(
+        detectable=found,
+        halves_ticks=ticks,
+        halves_alarms=alarms,
+        halves_blamed=tuple(blamed),
+        warnings=tuple(warnings),
+    )
+
+
+def detectable(profile: Profile, rule: DriftRule, certainty: Certainty) -> tuple[Detectable, ...]:
+    """Give what will be seen of each column within 1,000 and within 10,000 rows, on average."""
+    columns = chosen(profile, rule)
+    streams = watch_columns(columns, rule.weights, rule.tolerance)
+    total = sum(stream.weight for stream in streams)
+    found: list[Detectable] = []
+    for column, stream in zip(columns, streams, strict=True):
+        needed = math.log(certainty.run_length_ticks * stream.table.n_bets * total / stream.weight)
+        few, many = (_smallest(column, stream, needed / rows) for rows in (FEW, MANY))
+        unit = "sd" if column.kind is Kind.NUMERIC else "share"
+        found.append(
+            Detectable(column=column.name, unit=unit, within_1000_rows=few, within_10000_rows=many)
+        )
+    return tuple(found)
+
+
+def rows_needed(column: ColumnProfile, stream: WatchedStream, shift: float, needed: float) -> float:
+    """Give the rows until `needed` evidence under a shift; infinite when it is never reached."""
+    growth = float((_shifted(column, stream.masses, shift) @ stream.table.growth).max())
+    return needed / growth if growth > 0 else math.inf
+
+
+def _smallest(column: ColumnProfile, stream: WatchedStream, growth: float) -> float | None:
+    """Give the smallest shift whose best bet grows by `growth` per row, by bisection."""
+    low, high = 0.0, LARGEST_SHIFT if column.kind is Kind.NUMERIC else LARGEST_SHARE
+    if rows_needed(column, stream, high, growth) > 1:
+        return None
+    for _ in range(STEPS):
+        middle = (low + high) / 2
+        if rows_needed(column, stream, middle, growth) > 1:
+            low = middle
+        else:
+            high = middle
+    return round(high, 3)
+
+
+def _shifted(column: ColumnProfile, masses: Floats, shift: float) -> Floats:
+    """Give the masses after a shift: upwards as a normal's, or of rows to unseen categories."""
+    values = masses[:-N_SPECIAL_BINS]
+    total = float(values.sum())
+    moved = masses.copy()
+    if column.kind is Kind.CATEGORICAL:
+        moved *= 1 - shift
+        moved[-N_SPECIAL_BINS - 1] += shift
+        return moved
+    below = np.clip(np.cumsum(values)[:-1] / max(total, 1e-300), 1e-15, 1 - 1e-15)
+    borders = np.concatenate([[0.0], ndtr(ndtri(below) - shift), [1.0]])
+    moved[:-N_SPECIAL_BINS] = np.diff(borders) * total
+    return moved
+
+
+def _halves(
+    columns: Mapping[str, Sequence[Scalar]],
+    profile: Profile,
+    rng: np.random.Generator,
+    rule: DriftRule,
+    rows_per_tick: int,
+) -> tuple[int, int, list[str]]:
+    """Show each half of the reference to the profile of the other; give ticks, alarms, columns."""
+    n = len(next(iter(columns.values()), ()))
+    order = np.arange(n) if profile.ordered else rng.permutation(n)
+    halves = [
+        {name: [values[row] for row in part] for name, values in columns.items()}
+        for part in (order[: n // 2], order[n // 2 :])
+    ]
+    ticks, alarms, blamed = 0, 0, dict[str, None]()
+    for known, shown in (halves, reversed(halves)):
+        own = build_profile(known, rng, ordered=profile.ordered)
+        if not chosen(own, rule) or own.n < rows_per_tick:
+            continue
+        watch = ProfileWatch(own, rule, Certainty(run_length_ticks=YEAR_OF_TICKS))
+        breached = False
+        for start in range(0, len(next(iter(shown.values()))), rows_per_tick):
+            _show(watch, shown, start, rows_per_tick)
+            ticks += 1
+            now = watch.watch.breach is not None
+            alarms += now and not breached
+            breached = now
+            blamed |= dict.fromkeys(watch.watch.streams[s].name for s in watch.watch.blamed())
+    return ticks, alarms, list(blamed)
+
+
+def _show(watch: ProfileWatch, columns: Mapping[str, Sequence[Scalar]], start: int, n: int) -> None:
+    """Show one tick of rows."""
+    values = tuple(list(column[start : start + n]) for column in columns.values())
+    watch.count(
+        Rows(
+            exchange_id=0,
+            at_s=0.0,
+            model=Model.CANDIDATE,
+            side=Side.INPUT,
+            columns=tuple(columns),
+            values=values,
+            n=len(values[0]),
+        )
+    )
+    watch.tick()
+
+
+def _warn_of_blind(found: Sequence[Detectable]) -> list[str]:
+    blind = [one.column for one in found if one.within_10000_rows is None]
+    if not blind:
+        return []
+    named = ", ".join(blind[:MAX_NAMED]) + (", ..." if len(blind) > MAX_NAMED else "")
+    why = "the reference is too small, or its rows depend on each other too much"
+    return [f"no shift of {named} can be seen within 10,000 rows: {why}"]
