@@ -8,6 +8,7 @@ What may happen to it, in order (a dash: it ends there):
     on_answer      the answer's head goes to the client; from here on nothing is ever sent twice
     on_body        pieces go to the client; after the last one the record is made -
     on_lost        no byte of the answer yet, on a reused connection: sent again on a fresh one;
+                   on a fresh one, for a prediction: sent to the other model if this one is dead;
                    else answered with 502 or 504 -, or, within an answer, the client is cut off -
     client_gone    the upstream is cut off: nobody wants its answer -
 """
@@ -20,8 +21,9 @@ from typing import TYPE_CHECKING, Final
 
 from proxy.clock import now_s
 from proxy.records import Failure
-from proxy.relay.answer_head import CHUNKED, UNTIL_CLOSE, AnswerHead, without_chunking
+from proxy.relay.answer_head import AnswerHead, without_chunking
 from proxy.relay.capture import Kept
+from proxy.relay.farewell import extra_fields
 from proxy.relay.refusals import FAILURES, failure_answer, refusal
 from proxy.relay.rewrite import rewritten
 from proxy.relay.streams import StreamClock
@@ -55,6 +57,7 @@ class Running:
         "_held_bytes",
         "_holds",
         "_is_over",
+        "_is_probing",
         "_plane",
         "_reused",
         "answer",
@@ -124,6 +127,8 @@ class Running:
         self._connection: UpstreamConnection | None = None
         self._is_over = False
         self._reused = False
+        self._is_probing = False
+        """A fresh connection died: one more shows whether the model died with it."""
         self._held: list[bytes] = []
         self._held_bytes = 0
         self._counted_bytes = 0
@@ -190,17 +195,25 @@ class Running:
     # From the upstream (`Owner`).
 
     def on_connected(self, connection: UpstreamConnection) -> None:
-        """Send what has been held. On a fresh connection nothing needs to be held any longer."""
+        """Send what has been held; what cannot be needed again is held no longer."""
         self._attempt = None
+        if self._is_probing:
+            # The model lives, so it hung up on purpose, or on this request: that is its answer.
+            self.pool.give_back(connection)
+            self._answer_failure(Failure.RESET)
+            return
         self._reused = False
         self.connected_s = now_s()
         self._send(connection)
-        self._release()
+        if self.replayed or self.head.route == "other":
+            self._release()
         self._client.unpause()
 
     def on_not_connected(self, failure: Failure) -> None:
         """Try the other model once: this request is still whole."""
         self._attempt = None
+        if self._is_probing:
+            self._is_probing, self.replayed = False, True
         if failure is not Failure.OVERLOAD and not self.failed_over and self._take_alternative():
             self._find_connection()
             return
@@ -231,12 +244,12 @@ class Running:
         self.response_bytes = n_payload
         if self._holds:
             self._release()
+        plane = self._plane
         if head.is_stream:
-            plane = self._plane
             self.stream = StreamClock(plane.max_chunks if self.keep is not None else 0)
             if n_payload:
                 self.stream.tick(at_s, 0, n_chunks)
-        extra = self._extra_fields(head)
+        extra = extra_fields(self, head, plane)
         if extra:
             forward = head.forward if self.takes_frames else without_chunking(head.forward)
             data = b"".join((forward[:-2], extra, b"\r\n", data[len(head.raw) :]))
@@ -266,16 +279,15 @@ class Running:
         elif self.first_byte_s is not None:
             self._client.cut()
             self._finish(failure)
-        elif (
-            failure is Failure.RESET
-            and self._reused
-            and self._holds
-            and not (self.replayed or answered)
-        ):
-            self.replayed = True
-            self._attempt = self.pool.open(self)
-        else:
+        elif failure is not Failure.RESET or answered or self.replayed or not self._holds:
             self._answer_failure(failure)
+        else:
+            # A reused connection had died before it was used: nothing was executed. A fresh one
+            # may have been used, so that only a model that is dead as well is passed over: then
+            # the other one is asked, which has not executed it.
+            self.replayed = self._reused
+            self._is_probing = not self._reused
+            self._attempt = self.pool.open(self)
 
     def on_full(self) -> None:
         """Let the client wait for a slow upstream."""
@@ -341,26 +353,6 @@ class Running:
             self._held = []
             self._plane.held_bytes -= self._counted_bytes
             self._counted_bytes = 0
-
-    def _extra_fields(self, answer: AnswerHead) -> bytes:
-        """Give the fields that this client is told beside the answer's own."""
-        head = self.head
-        self.closes = (
-            not head.keep_alive
-            or not self.request_done
-            or self._plane.is_draining
-            or (answer.body_bytes == UNTIL_CLOSE and not self.is_head)
-            or (answer.body_bytes == CHUNKED and not self.takes_frames)
-        )
-        fields = b""
-        if self.closes:
-            fields = b"Connection: close\r\n"
-        elif not head.is_http11:
-            fields = b"Connection: keep-alive\r\n"
-        if self._plane.server_timing and self.first_byte_s is not None:
-            waited_ms = 1000 * (self.first_byte_s - self.started_s)
-            fields += b"Server-Timing: %b;dur=%.3f\r\n" % (self.model.encode(), waited_ms)
-        return fields
 
     def _answer_failure(self, failure: Failure) -> None:
         self.status = FAILURES[failure][0]

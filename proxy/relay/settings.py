@@ -127,7 +127,8 @@ class Listen:
     passed on as they arrive and cost no memory here."""
     replay_body_bytes: Bytes = MIB
     """How much of a request body is held so that it can be sent again when a reused upstream
-    connection turns out dead. Longer bodies are not replayed."""
+    connection turns out dead, or, on a known inference path, any connection before a byte of the
+    answer. Longer bodies are not replayed."""
     lame_duck_s: SecondsOrZero = 5.0
     """After SIGTERM: how long new connections are still served while readiness says no. Default
     5 s: endpoints take seconds to leave the load balancers' lists."""
@@ -193,9 +194,12 @@ class Upstream:
     def __post_init__(self) -> None:
         """Refuse an address that is not just scheme, host and port."""
         parts = self.parts
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
+        if "@" in self.url:
+            # Not repeated: what stands before it is a password.
+            raise ValueError("url: only scheme, host and port; a user does not belong there")
+        if parts.scheme not in {"http", "https"} or not parts.hostname or not _has_port(parts):
             raise ValueError(f"url {self.url!r}: give http://HOST:PORT or https://HOST:PORT")
-        if parts.path not in {"", "/"} or parts.query or parts.fragment or parts.username:
+        if parts.path not in {"", "/"} or parts.query or parts.fragment:
             raise ValueError(
                 f"url {self.url!r}: only scheme, host and port; targets pass through unchanged"
             )
@@ -217,6 +221,14 @@ class Upstream:
     def is_tls(self) -> bool:
         """Whether the connection is wrapped in TLS."""
         return self.parts.scheme == "https"
+
+
+def _has_port(parts: SplitResult) -> bool:
+    """Tell whether the port of an address is a port, or left out."""
+    try:
+        return parts.port != 0
+    except ValueError:
+        return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,6 +43,7 @@ class Request:
 
     @property
     def start(self) -> bytes:
+        """The request line."""
         return self.raw.partition(b"\r\n")[0]
 
     @property
@@ -68,6 +69,7 @@ class UpstreamSide:
         self.writer = writer
 
     async def send(self, data: bytes) -> None:
+        """Send, as fast as the relay takes it."""
         self.writer.write(data)
         await self.writer.drain()
 
@@ -98,9 +100,11 @@ class FakeUpstream:
 
     @property
     def url(self) -> str:
+        """Where it listens."""
         return f"http://127.0.0.1:{self.port}"
 
     async def start(self, port: int = 0) -> FakeUpstream:
+        """Listen, on a free port or on the one it had."""
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", port, limit=2**26)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
@@ -169,6 +173,7 @@ class Client:
         self.writer = writer
 
     async def send(self, *pieces: bytes) -> None:
+        """Send piece by piece, as fast as the relay takes them."""
         for piece in pieces:
             self.writer.write(piece)
             await self.writer.drain()
@@ -204,7 +209,18 @@ class Client:
         """
         return await asyncio.wait_for(self.reader.read(-1), PATIENCE_S)
 
+    async def rest_or_reset(self) -> tuple[bytes, bool]:
+        """Read what still comes; tell whether it ended with a reset."""
+        received = b""
+        try:
+            while piece := await asyncio.wait_for(self.reader.read(65_536), PATIENCE_S):
+                received += piece
+        except ConnectionResetError:
+            return received, True
+        return received, False
+
     def close(self) -> None:
+        """Leave."""
         self.writer.close()
 
 
@@ -215,15 +231,18 @@ class Notebook:
         self.reports: list[Report] = []
 
     def put(self, record: Report) -> bool:
+        """Write down."""
         self.reports.append(record)
         return True
 
     @property
     def exchanges(self) -> list[Exchange]:
+        """The records so far."""
         return [report for report in self.reports if isinstance(report, Exchange)]
 
     @property
     def captures(self) -> list[Capture]:
+        """The samples so far."""
         return [report for report in self.reports if isinstance(report, Capture)]
 
 
@@ -286,11 +305,10 @@ class House:
         *,
         listen: Listen | None = None,
         mirror: Mirror | None = None,
-        capture: CaptureSettings | None = None,
-        routes: tuple[tuple[str, str], ...] = (),
         routing: Routing | None = None,
+        **rooms: CaptureSettings | tuple[tuple[str, str], ...],
     ) -> None:
-        """Start the relay."""
+        """Start the relay; `rooms` may hold `capture` and `routes`."""
         settings = RelaySettings(
             models=Models(
                 candidate=_settings(candidate),
@@ -298,8 +316,7 @@ class House:
             ),
             listen=listen or Listen(),
             mirror=mirror or Mirror(),
-            capture=capture or CaptureSettings(),
-            routes=routes,
+            **rooms,
         )
         sweep = Sweep()
         self.plane = Plane(settings, sweep, routing or Routing())
@@ -345,6 +362,7 @@ class House:
         return self.notebook.exchanges[n - 1]
 
     async def close(self) -> None:
+        """End everything, and see that nothing is left."""
         if self._waiter is not None:
             self.server.end()
             await self._waiter

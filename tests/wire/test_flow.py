@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
 import pytest
 
 from proxy.records import Failure, Position
+
+if TYPE_CHECKING:
+    from tests.wire.conftest import House, Kit, Request, UpstreamSide
+
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 WEBSOCKET = (
@@ -19,11 +24,11 @@ SWITCHED = (
 )
 
 
-def test_expect_continue_is_between_client_and_upstream(kit) -> None:
+def test_expect_continue_is_between_client_and_upstream(kit: type[Kit]) -> None:
     """The client's Expect reaches the upstream, its 100 reaches the client, then the body goes."""
 
-    async def scenario(house) -> None:
-        async def answer(request, side) -> None:
+    async def scenario(house: House) -> None:
+        async def answer(request: Request, side: UpstreamSide) -> None:
             assert request.values(b"expect") == [b"100-continue"]
             await side.send(b"HTTP/1.1 100 Continue\r\n\r\n")
             body = await side.reader.readexactly(5)
@@ -44,10 +49,10 @@ def test_expect_continue_is_between_client_and_upstream(kit) -> None:
     kit.run(scenario)
 
 
-def test_interim_answers_pass(kit) -> None:
+def test_interim_answers_pass(kit: type[Kit]) -> None:
     """103 and 102 reach an HTTP/1.1 client before the answer, and no HTTP/1.0 client."""
 
-    async def scenario(house) -> None:
+    async def scenario(house: House) -> None:
         early = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
         upstream = await house.upstream(early + b"HTTP/1.1 102 Processing\r\n\r\n" + kit.OK)
         await house.relay(upstream)
@@ -63,11 +68,11 @@ def test_interim_answers_pass(kit) -> None:
     kit.run(scenario)
 
 
-def test_an_answer_may_come_before_the_request_is_complete(kit) -> None:
+def test_an_answer_may_come_before_the_request_is_complete(kit: type[Kit]) -> None:
     """A 413 while uploading reaches the client, which is listened to until it has read it."""
 
-    async def scenario(house) -> None:
-        async def answer(_request, side) -> None:
+    async def scenario(house: House) -> None:
+        async def answer(_request: Request, side: UpstreamSide) -> None:
             await side.send(b"HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\n\r\nbig")
 
         upstream = await house.upstream(answer, reads_body=False)
@@ -88,11 +93,11 @@ def test_an_answer_may_come_before_the_request_is_complete(kit) -> None:
     kit.run(scenario)
 
 
-def test_a_websocket_becomes_a_tunnel(kit) -> None:
+def test_a_websocket_becomes_a_tunnel(kit: type[Kit]) -> None:
     """After a 101 bytes pass both ways, frames sent too early included, until one side ends."""
 
-    async def scenario(house) -> None:
-        async def answer(_request, side) -> None:
+    async def scenario(house: House) -> None:
+        async def answer(_request: Request, side: UpstreamSide) -> None:
             await side.send(SWITCHED + b"welcome")
             while data := await side.reader.read(100):
                 await side.send(data.upper())
@@ -117,10 +122,10 @@ def test_a_websocket_becomes_a_tunnel(kit) -> None:
     kit.run(scenario)
 
 
-def test_a_refused_websocket_is_an_ordinary_answer(kit) -> None:
+def test_a_refused_websocket_is_an_ordinary_answer(kit: type[Kit]) -> None:
     """An upstream may answer a handshake with a 4xx, and the connection goes on."""
 
-    async def scenario(house) -> None:
+    async def scenario(house: House) -> None:
         upstream = await house.upstream(b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n")
         await house.relay(upstream)
         client = await house.client()
@@ -131,11 +136,11 @@ def test_a_refused_websocket_is_an_ordinary_answer(kit) -> None:
     kit.run(scenario)
 
 
-def test_a_tunnel_ends_when_the_upstream_ends_it(kit) -> None:
+def test_a_tunnel_ends_when_the_upstream_ends_it(kit: type[Kit]) -> None:
     """The client of a tunnel sees the upstream's end, after all its bytes."""
 
-    async def scenario(house) -> None:
-        async def answer(_request, side) -> None:
+    async def scenario(house: House) -> None:
+        async def answer(_request: Request, side: UpstreamSide) -> None:
             await side.send(SWITCHED + b"x" * 300_000)
             side.close()
 
@@ -158,13 +163,15 @@ def test_a_tunnel_ends_when_the_upstream_ends_it(kit) -> None:
         (b"Content-Type: application/json\r\n", False),
     ],
 )
-def test_each_chunk_leaves_as_it_comes_and_is_timed(kit, kind: bytes, is_stream: bool) -> None:
+def test_each_chunk_leaves_as_it_comes_and_is_timed(
+    kit: type[Kit], kind: bytes, is_stream: bool
+) -> None:
     """The next chunk is only made when the last one was read, and the record tells their pace."""
 
-    async def scenario(house) -> None:
+    async def scenario(house: House) -> None:
         seen = asyncio.Queue()
 
-        async def answer(_request, side) -> None:
+        async def answer(_request: Request, side: UpstreamSide) -> None:
             await side.send(b"HTTP/1.1 200 OK\r\n" + kind + b"Transfer-Encoding: chunked\r\n\r\n")
             for n in range(5):
                 await side.send(b"9\r\ndata: %d\n\n\r\n" % n)
@@ -197,11 +204,11 @@ def test_each_chunk_leaves_as_it_comes_and_is_timed(kit, kind: bytes, is_stream:
     kit.run(scenario)
 
 
-def test_a_stream_tells_how_it_ended(kit) -> None:
+def test_a_stream_tells_how_it_ended(kit: type[Kit]) -> None:
     """A stream that is cut upstream, and one whose client leaves, say so in their records."""
 
-    async def scenario(house) -> None:
-        async def answer(request, side) -> None:
+    async def scenario(house: House) -> None:
+        async def answer(request: Request, side: UpstreamSide) -> None:
             await side.send(
                 b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
                 b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"
@@ -232,11 +239,11 @@ def test_a_stream_tells_how_it_ended(kit) -> None:
     kit.run(scenario)
 
 
-def test_a_client_that_leaves_stops_the_upstreams_work(kit) -> None:
+def test_a_client_that_leaves_stops_the_upstreams_work(kit: type[Kit]) -> None:
     """The upstream's connection ends when the client's does, before any answer."""
 
-    async def scenario(house) -> None:
-        async def answer(_request, side) -> None:
+    async def scenario(house: House) -> None:
+        async def answer(_request: Request, side: UpstreamSide) -> None:
             assert await side.reader.read(1) == b""
             gone.set()
 
@@ -256,10 +263,10 @@ def test_a_client_that_leaves_stops_the_upstreams_work(kit) -> None:
     kit.run(scenario)
 
 
-def test_a_client_that_leaves_in_its_upload_completes_no_request(kit) -> None:
+def test_a_client_that_leaves_in_its_upload_completes_no_request(kit: type[Kit]) -> None:
     """Half a body is never made a whole one: the upstream sees its connection end."""
 
-    async def scenario(house) -> None:
+    async def scenario(house: House) -> None:
         upstream = await house.upstream()
         await house.relay(upstream)
         client = await house.client()
@@ -274,13 +281,13 @@ def test_a_client_that_leaves_in_its_upload_completes_no_request(kit) -> None:
     kit.run(scenario)
 
 
-def test_a_slow_reader_holds_a_bounded_part_of_its_answer(kit) -> None:
+def test_a_slow_reader_holds_a_bounded_part_of_its_answer(kit: type[Kit]) -> None:
     """An upstream that would send 64 MiB is held back while the client does not read."""
 
-    async def scenario(house) -> None:
+    async def scenario(house: House) -> None:
         sent = 0
 
-        async def answer(_request, side) -> None:
+        async def answer(_request: Request, side: UpstreamSide) -> None:
             nonlocal sent
             await side.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (64 << 20))
             for _ in range(1024):
@@ -307,13 +314,13 @@ def test_a_slow_reader_holds_a_bounded_part_of_its_answer(kit) -> None:
     kit.run(scenario)
 
 
-def test_a_slow_upstream_holds_the_client_back(kit) -> None:
+def test_a_slow_upstream_holds_the_client_back(kit: type[Kit]) -> None:
     """A client that would upload 64 MiB to an upstream that does not read is held back."""
 
-    async def scenario(house) -> None:
+    async def scenario(house: House) -> None:
         proceed = asyncio.Event()
 
-        async def answer(_request, side) -> None:
+        async def answer(_request: Request, side: UpstreamSide) -> None:
             side.writer.transport.pause_reading()
             await proceed.wait()
             side.writer.transport.resume_reading()

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
+
+if TYPE_CHECKING:
+    from tests.wire.conftest import House, Kit, Request, UpstreamSide
+
 
 HOST = b"Host: a\r\n"
 REFUSED: list[tuple[int, bytes]] = [
@@ -107,10 +113,12 @@ BAD_CHUNKS = [
 
 
 @pytest.mark.parametrize(("status", "raw"), REFUSED, ids=range(len(REFUSED)))
-def test_malformed_requests_are_refused_and_go_nowhere(kit, status: int, raw: bytes) -> None:
+def test_malformed_requests_are_refused_and_go_nowhere(
+    kit: type[Kit], status: int, raw: bytes
+) -> None:
     """Each gets its status, in one segment or byte by byte, then the end; nothing goes upstream."""
 
-    async def scenario(house) -> None:
+    async def scenario(house: House) -> None:
         upstream = await house.upstream()
         await house.relay(upstream)
         smuggled = b"GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -134,10 +142,10 @@ def test_malformed_requests_are_refused_and_go_nowhere(kit, status: int, raw: by
 
 
 @pytest.mark.parametrize("chunks", BAD_CHUNKS, ids=range(len(BAD_CHUNKS)))
-def test_broken_chunks_end_the_request(kit, chunks: bytes) -> None:
+def test_broken_chunks_end_the_request(kit: type[Kit], chunks: bytes) -> None:
     """A request whose chunked framing breaks is answered 400 and never completed upstream."""
 
-    async def scenario(house) -> None:
+    async def scenario(house: House) -> None:
         upstream = await house.upstream()
         await house.relay(upstream)
         client = await house.client()
@@ -161,10 +169,12 @@ def test_broken_chunks_end_the_request(kit, chunks: bytes) -> None:
         (b"/@evil:1/", b"GET /@evil:1/ HTTP/1.1", b"a"),
     ],
 )
-def test_no_target_chooses_the_upstream(kit, target: bytes, start: bytes, host: bytes) -> None:
+def test_no_target_chooses_the_upstream(
+    kit: type[Kit], target: bytes, start: bytes, host: bytes
+) -> None:
     """Absolute targets lose their authority, which becomes `Host`; the upstream stays ours."""
 
-    async def scenario(house) -> None:
+    async def scenario(house: House) -> None:
         upstream = await house.upstream()
         await house.relay(upstream)
         _, body = await house.ask(b"GET %b HTTP/1.1\r\nHost: a\r\n\r\n" % target)
@@ -175,10 +185,10 @@ def test_no_target_chooses_the_upstream(kit, target: bytes, start: bytes, host: 
     kit.run(scenario)
 
 
-def test_options_asterisk_passes(kit) -> None:
+def test_options_asterisk_passes(kit: type[Kit]) -> None:
     """`OPTIONS *` is the one target that is no path."""
 
-    async def scenario(house) -> None:
+    async def scenario(house: House) -> None:
         upstream = await house.upstream()
         await house.relay(upstream)
         await house.ask(b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -187,10 +197,10 @@ def test_options_asterisk_passes(kit) -> None:
     kit.run(scenario)
 
 
-def test_one_empty_line_before_a_request_is_forgiven(kit) -> None:
+def test_one_empty_line_before_a_request_is_forgiven(kit: type[Kit]) -> None:
     """One CRLF before a request is dropped, in any segmentation; two are refused."""
 
-    async def scenario(house) -> None:
+    async def scenario(house: House) -> None:
         upstream = await house.upstream()
         await house.relay(upstream)
         request = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -206,10 +216,10 @@ def test_one_empty_line_before_a_request_is_forgiven(kit) -> None:
     kit.run(scenario)
 
 
-def test_h2c_is_not_forwarded(kit) -> None:
+def test_h2c_is_not_forwarded(kit: type[Kit]) -> None:
     """An offered upgrade to h2c is dropped, and the request is served as HTTP/1.1."""
 
-    async def scenario(house) -> None:
+    async def scenario(house: House) -> None:
         upstream = await house.upstream()
         await house.relay(upstream)
         _, body = await house.ask(
@@ -225,11 +235,11 @@ def test_h2c_is_not_forwarded(kit) -> None:
     kit.run(scenario)
 
 
-def test_pipelined_requests_are_answered_in_order(kit) -> None:
+def test_pipelined_requests_are_answered_in_order(kit: type[Kit]) -> None:
     """Forty requests in one segment are relayed one after the other, and answered in order."""
 
-    async def scenario(house) -> None:
-        async def answer(request, side) -> None:
+    async def scenario(house: House) -> None:
+        async def answer(request: Request, side: UpstreamSide) -> None:
             path = request.start.split(b" ")[1]
             await side.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(path) + path)
 
@@ -249,10 +259,10 @@ def test_pipelined_requests_are_answered_in_order(kit) -> None:
     kit.run(scenario)
 
 
-def test_requests_behind_a_chunked_body_are_found(kit) -> None:
+def test_requests_behind_a_chunked_body_are_found(kit: type[Kit]) -> None:
     """The end of a chunked body is found exactly, and the next request begins behind it."""
 
-    async def scenario(house) -> None:
+    async def scenario(house: House) -> None:
         upstream = await house.upstream()
         await house.relay(upstream)
         client = await house.client()
@@ -270,10 +280,10 @@ def test_requests_behind_a_chunked_body_are_found(kit) -> None:
     kit.run(scenario)
 
 
-def test_thousands_of_refused_requests_in_one_segment_do_no_harm(kit) -> None:
+def test_thousands_of_refused_requests_in_one_segment_do_no_harm(kit: type[Kit]) -> None:
     """A pipeline of requests that are all answered by us is worked off without recursion."""
 
-    async def scenario(house) -> None:
+    async def scenario(house: House) -> None:
         upstream = await house.upstream()
         await house.relay(upstream, listen=kit.Listen(max_in_flight=1))
         house.plane.n_in_flight += 1

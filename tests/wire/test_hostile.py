@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
 import pytest
 
 from proxy.records import Failure
 
+if TYPE_CHECKING:
+    from tests.wire.conftest import House, Kit, Request, UpstreamSide
+
+
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
-def test_a_head_that_never_ends_is_cut_off(kit) -> None:
+def test_a_head_that_never_ends_is_cut_off(kit: type[Kit]) -> None:
     """A client that drips its head is answered 408 when the head's time is up, and closed."""
 
-    async def scenario(house) -> None:
+    async def scenario(house: House) -> None:
         upstream = await house.upstream()
         await house.relay(upstream, listen=kit.Listen(head_timeout_s=0.6, idle_timeout_s=60))
         client = await house.client()
@@ -36,10 +41,10 @@ def test_a_head_that_never_ends_is_cut_off(kit) -> None:
 
 
 @pytest.mark.parametrize("n_requests", [0, 1])
-def test_an_idle_connection_is_closed_silently(kit, n_requests: int) -> None:
+def test_an_idle_connection_is_closed_silently(kit: type[Kit], n_requests: int) -> None:
     """A connection without a request ends without a word when its time is up."""
 
-    async def scenario(house) -> None:
+    async def scenario(house: House) -> None:
         upstream = await house.upstream()
         listen = kit.Listen(head_timeout_s=0.3, idle_timeout_s=0.3)
         await house.relay(upstream, listen=listen)
@@ -51,10 +56,10 @@ def test_an_idle_connection_is_closed_silently(kit, n_requests: int) -> None:
     kit.run(scenario)
 
 
-def test_a_body_that_stops_coming_is_cut_off(kit) -> None:
+def test_a_body_that_stops_coming_is_cut_off(kit: type[Kit]) -> None:
     """A client that pauses too long in its body loses its connection, and so does the upstream."""
 
-    async def scenario(house) -> None:
+    async def scenario(house: House) -> None:
         upstream = await house.upstream()
         await house.relay(upstream, listen=kit.Listen(body_timeout_s=0.3))
         client = await house.client()
@@ -67,11 +72,11 @@ def test_a_body_that_stops_coming_is_cut_off(kit) -> None:
     kit.run(scenario)
 
 
-def test_a_silent_upstream_is_a_504(kit) -> None:
+def test_a_silent_upstream_is_a_504(kit: type[Kit]) -> None:
     """An upstream that does not answer in its time is given up, and the client may go on."""
 
-    async def scenario(house) -> None:
-        async def answer(_request, side) -> None:
+    async def scenario(house: House) -> None:
+        async def answer(_request: Request, side: UpstreamSide) -> None:
             if len(upstream.requests) == 1:
                 await side.reader.read(1)
             else:
@@ -88,11 +93,11 @@ def test_a_silent_upstream_is_a_504(kit) -> None:
     kit.run(scenario)
 
 
-def test_an_upstream_that_falls_silent_in_its_answer_is_cut(kit) -> None:
+def test_an_upstream_that_falls_silent_in_its_answer_is_cut(kit: type[Kit]) -> None:
     """Silence within an answer ends it as a broken one."""
 
-    async def scenario(house) -> None:
-        async def answer(_request, side) -> None:
+    async def scenario(house: House) -> None:
+        async def answer(_request: Request, side: UpstreamSide) -> None:
             await side.send(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")
             await side.reader.read(1)
 
@@ -108,11 +113,11 @@ def test_an_upstream_that_falls_silent_in_its_answer_is_cut(kit) -> None:
     kit.run(scenario)
 
 
-def test_a_slow_stream_is_not_silent(kit) -> None:
+def test_a_slow_stream_is_not_silent(kit: type[Kit]) -> None:
     """The response timeout is about silence: a stream may last far longer."""
 
-    async def scenario(house) -> None:
-        async def answer(_request, side) -> None:
+    async def scenario(house: House) -> None:
+        async def answer(_request: Request, side: UpstreamSide) -> None:
             await side.send(b"HTTP/1.1 200 OK\r\nContent-Length: 16\r\n\r\n")
             for _ in range(16):
                 await asyncio.sleep(0.1)
@@ -125,11 +130,11 @@ def test_a_slow_stream_is_not_silent(kit) -> None:
     kit.run(scenario)
 
 
-def test_hung_requests_hurt_nobody_else(kit) -> None:
+def test_hung_requests_hurt_nobody_else(kit: type[Kit]) -> None:
     """With 50 requests hung in the model, others are answered."""
 
-    async def scenario(house) -> None:
-        async def answer(request, side) -> None:
+    async def scenario(house: House) -> None:
+        async def answer(request: Request, side: UpstreamSide) -> None:
             if b"/hang" in request.start:
                 await side.reader.read(1)
             else:
@@ -148,10 +153,10 @@ def test_hung_requests_hurt_nobody_else(kit) -> None:
     kit.run(scenario)
 
 
-def test_a_reader_that_stops_is_cut_off(kit) -> None:
+def test_a_reader_that_stops_is_cut_off(kit: type[Kit]) -> None:
     """A client that does not read its answer loses it after the write timeout."""
 
-    async def scenario(house) -> None:
+    async def scenario(house: House) -> None:
         upstream = await house.upstream(
             b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (32 << 20) + b"x" * (32 << 20)
         )
@@ -167,13 +172,13 @@ def test_a_reader_that_stops_is_cut_off(kit) -> None:
     kit.run(scenario)
 
 
-def test_too_many_requests_are_refused_at_once(kit) -> None:
+def test_too_many_requests_are_refused_at_once(kit: type[Kit]) -> None:
     """Above `max_in_flight` a request gets 503 with Retry-After, and its connection lives on."""
 
-    async def scenario(house) -> None:
+    async def scenario(house: House) -> None:
         proceed = asyncio.Event()
 
-        async def answer(_request, side) -> None:
+        async def answer(_request: Request, side: UpstreamSide) -> None:
             await proceed.wait()
             await side.send(kit.OK)
 
@@ -199,10 +204,10 @@ def test_too_many_requests_are_refused_at_once(kit) -> None:
     kit.run(scenario)
 
 
-def test_too_many_connections_are_refused(kit) -> None:
+def test_too_many_connections_are_refused(kit: type[Kit]) -> None:
     """One connection above `max_connections` is answered 503 and closed; room is reused."""
 
-    async def scenario(house) -> None:
+    async def scenario(house: House) -> None:
         upstream = await house.upstream()
         await house.relay(upstream, listen=kit.Listen(max_connections=2))
         held = [await house.client() for _ in range(2)]
@@ -217,11 +222,11 @@ def test_too_many_connections_are_refused(kit) -> None:
     kit.run(scenario)
 
 
-def test_upstream_connections_are_bounded(kit) -> None:
+def test_upstream_connections_are_bounded(kit: type[Kit]) -> None:
     """A request that needs one more upstream connection than allowed gets 503, without queueing."""
 
-    async def scenario(house) -> None:
-        async def answer(_request, side) -> None:
+    async def scenario(house: House) -> None:
+        async def answer(_request: Request, side: UpstreamSide) -> None:
             await side.reader.read(1)
 
         upstream = await house.upstream(answer)
@@ -238,10 +243,10 @@ def test_upstream_connections_are_bounded(kit) -> None:
 
 
 @pytest.mark.parametrize("framing", [b"Content-Length: 2000", b"Transfer-Encoding: chunked"])
-def test_bodies_may_be_limited(kit, framing: bytes) -> None:
+def test_bodies_may_be_limited(kit: type[Kit], framing: bytes) -> None:
     """With `max_body_bytes` a longer body gets 413, announced or not, and is never completed."""
 
-    async def scenario(house) -> None:
+    async def scenario(house: House) -> None:
         upstream = await house.upstream()
         await house.relay(upstream, listen=kit.Listen(max_body_bytes=1000))
         client = await house.client()
@@ -253,10 +258,10 @@ def test_bodies_may_be_limited(kit, framing: bytes) -> None:
     kit.run(scenario)
 
 
-def test_tiny_pieces_cost_little(kit) -> None:
+def test_tiny_pieces_cost_little(kit: type[Kit]) -> None:
     """20,000 one-byte chunks arrive whole, and leave no memory behind."""
 
-    async def scenario(house) -> None:
+    async def scenario(house: House) -> None:
         upstream = await house.upstream()
         await house.relay(upstream)
         _, body = await house.ask(
@@ -270,13 +275,13 @@ def test_tiny_pieces_cost_little(kit) -> None:
     kit.run(scenario)
 
 
-def test_a_client_that_sends_ahead_is_paused(kit) -> None:
+def test_a_client_that_sends_ahead_is_paused(kit: type[Kit]) -> None:
     """Requests sent ahead are kept up to a bound; the rest waits in the client."""
 
-    async def scenario(house) -> None:
+    async def scenario(house: House) -> None:
         proceed = asyncio.Event()
 
-        async def answer(_request, side) -> None:
+        async def answer(_request: Request, side: UpstreamSide) -> None:
             await proceed.wait()
             await side.send(kit.OK)
 

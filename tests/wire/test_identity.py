@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
+if TYPE_CHECKING:
+    from tests.wire.conftest import House, Kit
+
+
 SPOOFED = (
-    b"GET /x HTTP/1.1\r\nHost: a.example\r\nX-Forwarded-For: 6.6.6.6\r\nX-FORWARDED-FOR: 7.7.7.7\r\n"
-    b"X_Forwarded_For: 8.8.8.8\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: evil\r\n"
+    b"GET /x HTTP/1.1\r\nHost: a.example\r\nX-Forwarded-For: 6.6.6.6\r\nX-FORWARDED-FOR: 7.7.7.7"
+    b"\r\nX_Forwarded_For: 8.8.8.8\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: evil\r\n"
     b"Forwarded: for=9.9.9.9\r\nVia: 1.0 other\r\nX-Real-Thing: 1\r\n\r\n"
 )
 
 
-def test_a_clients_word_about_itself_is_replaced(kit) -> None:
+def test_a_clients_word_about_itself_is_replaced(kit: type[Kit]) -> None:
     """From a peer that is not trusted every `X-Forwarded-*`, however spelled, is replaced."""
 
-    async def scenario(house) -> None:
+    async def scenario(house: House) -> None:
         upstream = await house.upstream()
         await house.relay(upstream)
         await house.ask(SPOOFED)
@@ -31,10 +37,10 @@ def test_a_clients_word_about_itself_is_replaced(kit) -> None:
 
 
 @pytest.mark.parametrize("network", ["127.0.0.0/8", "127.0.0.1"])
-def test_a_trusted_proxys_word_is_extended(kit, network: str) -> None:
+def test_a_trusted_proxys_word_is_extended(kit: type[Kit], network: str) -> None:
     """From a trusted proxy the chain is kept and its own address added."""
 
-    async def scenario(house) -> None:
+    async def scenario(house: House) -> None:
         upstream = await house.upstream()
         await house.relay(upstream, listen=kit.Listen(trusted_proxies=("::1", network)))
         await house.ask(SPOOFED)
@@ -47,10 +53,10 @@ def test_a_trusted_proxys_word_is_extended(kit, network: str) -> None:
     kit.run(scenario)
 
 
-def test_trust_is_by_address(kit) -> None:
+def test_trust_is_by_address(kit: type[Kit]) -> None:
     """Two clients of one relay are told apart by where they come from."""
 
-    async def scenario(house) -> None:
+    async def scenario(house: House) -> None:
         upstream = await house.upstream()
         await house.relay(upstream, listen=kit.Listen(trusted_proxies=("127.0.0.2/32",)))
         for local in ("127.0.0.2", "127.0.0.3"):
@@ -63,10 +69,10 @@ def test_trust_is_by_address(kit) -> None:
     kit.run(scenario)
 
 
-def test_the_standard_field_is_sent_when_asked_for(kit) -> None:
+def test_the_standard_field_is_sent_when_asked_for(kit: type[Kit]) -> None:
     """With `forwarded` the field of RFC 7239 goes along."""
 
-    async def scenario(house) -> None:
+    async def scenario(house: House) -> None:
         upstream = await house.upstream()
         await house.relay(upstream, listen=kit.Listen(forwarded=True))
         await house.ask(SPOOFED)
@@ -75,10 +81,10 @@ def test_the_standard_field_is_sent_when_asked_for(kit) -> None:
     kit.run(scenario)
 
 
-def test_server_timing_is_an_option(kit) -> None:
+def test_server_timing_is_an_option(kit: type[Kit]) -> None:
     """Off by default; switched on, answers say how long the model took to begin."""
 
-    async def scenario(house) -> None:
+    async def scenario(house: House) -> None:
         upstream = await house.upstream()
         await house.relay(upstream)
         head, _ = await house.ask(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -91,10 +97,10 @@ def test_server_timing_is_an_option(kit) -> None:
     kit.run(scenario)
 
 
-def test_an_upstreams_host_and_model_name_may_be_its_own(kit) -> None:
+def test_an_upstreams_host_and_model_name_may_be_its_own(kit: type[Kit]) -> None:
     """`host` and `model` of an upstream rewrite what is sent to it, and nothing else."""
 
-    async def scenario(house) -> None:
+    async def scenario(house: House) -> None:
         upstream = await house.upstream()
         await house.relay(kit.Upstream(url=upstream.url, host="inner:1", model="v2"))
         await house.ask(

@@ -3,35 +3,56 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 import pytest
 
-from proxy.records import Failure, Model, Position
+from proxy.records import Failure, Model, Position, Routing
+
+if TYPE_CHECKING:
+    from tests.wire.conftest import House, Kit, Request, UpstreamSide
+
 
 BODY = b'{"instances": [[1, 2]]}'
 POST = (
     b"POST /v1/models/m:predict?x=1 HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer t\r\n"
     b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(BODY)
 ) + BODY
+FAULTS = {
+    "refuses": Failure.REFUSED,
+    "resets": Failure.RESET,
+    "500": None,
+    "slow": Failure.TIMEOUT,
+    "drips": Failure.TIMEOUT,
+    "swallows": Failure.TIMEOUT,
+    "garbage": Failure.PROTOCOL,
+    "closes": Failure.RESET,
+}
+FAULTY_ANSWERS = {
+    "500": b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n",
+    "huge": b"HTTP/1.1 200 OK\r\nContent-Length: 20000000\r\n\r\n" + b"x" * 20_000_000,
+    "garbage": b"\x00" * 1000,
+}
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n[]"
 
 
-def _all(kit, **changes):
+def _all(kit: type[Kit], **changes: object) -> Routing:
     return kit.Routing(shadow=Model.STABLE, mirror_fraction=1.0, **changes)
 
 
-def _main_path(house) -> list:
+def _main_path(house: House) -> list:
     return [one for one in house.notebook.exchanges if one.position is Position.SERVING]
 
 
-def _copies(house) -> list:
+def _copies(house: House) -> list:
     return [one for one in house.notebook.exchanges if one.position is Position.SHADOW]
 
 
-def test_a_copy_is_the_request_with_a_marker(kit) -> None:
+def test_a_copy_is_the_request_with_a_marker(kit: type[Kit]) -> None:
     """The shadow gets the same target, fields and body; both answers are captured as a pair."""
 
-    async def scenario(house) -> None:
+    async def scenario(house: House) -> None:
         candidate, stable = await house.upstream(ANSWER), await house.upstream(kit.OK)
         await house.relay(candidate, stable, routing=_all(kit))
         _, body = await house.ask(POST)
@@ -59,10 +80,10 @@ def test_a_copy_is_the_request_with_a_marker(kit) -> None:
     kit.run(scenario)
 
 
-def test_chunked_requests_are_copied_with_their_length(kit) -> None:
+def test_chunked_requests_are_copied_with_their_length(kit: type[Kit]) -> None:
     """A copy's body is whole when it leaves, so it is sent with its length."""
 
-    async def scenario(house) -> None:
+    async def scenario(house: House) -> None:
         candidate, stable = await house.upstream(), await house.upstream()
         await house.relay(candidate, stable, routing=_all(kit))
         await house.ask(
@@ -77,10 +98,10 @@ def test_chunked_requests_are_copied_with_their_length(kit) -> None:
     kit.run(scenario)
 
 
-def test_copies_are_not_copied_again(kit) -> None:
+def test_copies_are_not_copied_again(kit: type[Kit]) -> None:
     """A request that carries the marker is served and never mirrored: two sidecars cannot loop."""
 
-    async def scenario(house) -> None:
+    async def scenario(house: House) -> None:
         candidate, stable = await house.upstream(), await house.upstream()
         await house.relay(candidate, stable, routing=_all(kit))
         await house.ask(
@@ -93,10 +114,10 @@ def test_copies_are_not_copied_again(kit) -> None:
     kit.run(scenario)
 
 
-def test_credentials_can_be_left_out(kit) -> None:
+def test_credentials_can_be_left_out(kit: type[Kit]) -> None:
     """With `strip_credentials` no copy carries a credential; the request itself does."""
 
-    async def scenario(house) -> None:
+    async def scenario(house: House) -> None:
         candidate, stable = await house.upstream(), await house.upstream()
         mirror = kit.Mirror(strip_credentials=True)
         await house.relay(candidate, stable, routing=_all(kit), mirror=mirror)
@@ -114,10 +135,10 @@ def test_credentials_can_be_left_out(kit) -> None:
     kit.run(scenario)
 
 
-def test_copies_speak_of_the_model_by_its_own_name(kit) -> None:
+def test_copies_speak_of_the_model_by_its_own_name(kit: type[Kit]) -> None:
     """Host, path and body of a copy name the model as the shadow's server knows it."""
 
-    async def scenario(house) -> None:
+    async def scenario(house: House) -> None:
         candidate, stable = await house.upstream(), await house.upstream()
         shadow = kit.Upstream(url=stable.url, host="stable.local", model="m-old")
         await house.relay(candidate, shadow, routing=_all(kit))
@@ -136,10 +157,10 @@ def test_copies_speak_of_the_model_by_its_own_name(kit) -> None:
     kit.run(scenario)
 
 
-def test_positions_swap_with_the_routing(kit) -> None:
+def test_positions_swap_with_the_routing(kit: type[Kit]) -> None:
     """After a switch the stable model serves and the candidate gets the copies."""
 
-    async def scenario(house) -> None:
+    async def scenario(house: House) -> None:
         candidate, stable = await house.upstream(), await house.upstream()
         await house.relay(candidate, stable, routing=_all(kit, epoch=1))
         await house.ask(POST)
@@ -157,10 +178,10 @@ def test_positions_swap_with_the_routing(kit) -> None:
     kit.run(scenario)
 
 
-def test_copies_may_go_to_the_serving_model_itself(kit) -> None:
+def test_copies_may_go_to_the_serving_model_itself(kit: type[Kit]) -> None:
     """With `repeat_fraction` a copy measures how far a model agrees with itself."""
 
-    async def scenario(house) -> None:
+    async def scenario(house: House) -> None:
         candidate, stable = await house.upstream(), await house.upstream()
         mirror = kit.Mirror(repeat_fraction=1.0)
         await house.relay(candidate, stable, routing=_all(kit), mirror=mirror)
@@ -173,37 +194,38 @@ def test_copies_may_go_to_the_serving_model_itself(kit) -> None:
     kit.run(scenario)
 
 
-@pytest.mark.parametrize(
-    "fault", ["refuses", "resets", "500", "slow", "drips", "huge", "swallows", "garbage", "closes"]
-)
-def test_no_fault_of_the_shadow_reaches_a_client(kit, fault: str) -> None:
-    """Whatever the shadow does, clients get good answers, and copies stay below their cap."""
+async def _drip(side: UpstreamSide) -> None:
+    await side.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+    while True:
+        await side.send(b"x")
+        await asyncio.sleep(0.01)
 
-    async def misbehave(_request, side) -> None:
-        match fault:
+
+def _fault(name: str) -> Callable[[Request, UpstreamSide], Awaitable[None]]:
+    """Give what a shadow with that fault does to a request."""
+
+    async def misbehave(_request: Request, side: UpstreamSide) -> None:
+        match name:
+            case "drips":
+                await _drip(side)
             case "resets":
                 side.reset()
-            case "500":
-                await side.send(b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n")
-            case "slow":
-                await asyncio.sleep(2)
-            case "drips":
-                await side.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
-                while True:
-                    await side.send(b"x")
-                    await asyncio.sleep(0.01)
-            case "huge":
-                await side.send(b"HTTP/1.1 200 OK\r\nContent-Length: 20000000\r\n\r\n")
-                await side.send(b"x" * 20_000_000)
-            case "garbage":
-                await side.send(b"\x00" * 1000)
             case "closes":
                 side.close()
+            case "slow" | "swallows":
+                await asyncio.sleep(2 if name == "slow" else 60)
             case _:
-                await side.reader.read(1)
+                await side.send(FAULTY_ANSWERS.get(name, b""))
 
-    async def scenario(house) -> None:
-        candidate, stable = await house.upstream(ANSWER), await house.upstream(misbehave)
+    return misbehave
+
+
+@pytest.mark.parametrize("fault", [*FAULTS, "huge"])
+def test_no_fault_of_the_shadow_reaches_a_client(kit: type[Kit], fault: str) -> None:
+    """Whatever the shadow does, clients get good answers, and copies stay below their cap."""
+
+    async def scenario(house: House) -> None:
+        candidate, stable = await house.upstream(ANSWER), await house.upstream(_fault(fault))
         if fault == "refuses":
             await stable.stop()
         mirror = kit.Mirror(timeout_s=0.5, max_in_flight=4)
@@ -220,30 +242,20 @@ def test_no_fault_of_the_shadow_reaches_a_client(kit, fault: str) -> None:
         assert len(served) == 160
         assert all(one.failure is None and one.status == 200 for one in served)
         await house.until(lambda: not any(house.plane.switch.in_flight().values()))
-        expected = {
-            "refuses": Failure.REFUSED,
-            "resets": Failure.RESET,
-            "500": None,
-            "slow": Failure.TIMEOUT,
-            "drips": Failure.TIMEOUT,
-            "swallows": Failure.TIMEOUT,
-            "garbage": Failure.PROTOCOL,
-            "closes": Failure.RESET,
-        }
         dropped = house.plane.dropped
         if fault == "huge":
             assert dropped["mirror_answer_too_long"] >= 1
         else:
-            assert {one.failure for one in _copies(house)} == {expected[fault]}
+            assert {one.failure for one in _copies(house)} == {FAULTS[fault]}
         assert len(_copies(house)) + sum(dropped.values()) == 160
 
     kit.run(scenario)
 
 
-def test_a_long_request_is_not_copied(kit) -> None:
+def test_a_long_request_is_not_copied(kit: type[Kit]) -> None:
     """A body above `max_body_bytes` is served, and its copy dropped and counted."""
 
-    async def scenario(house) -> None:
+    async def scenario(house: House) -> None:
         candidate, stable = await house.upstream(), await house.upstream()
         mirror = kit.Mirror(max_body_bytes=10)
         await house.relay(candidate, stable, routing=_all(kit), mirror=mirror)
@@ -255,11 +267,11 @@ def test_a_long_request_is_not_copied(kit) -> None:
     kit.run(scenario)
 
 
-def test_a_copy_survives_the_keep_alive_race(kit) -> None:
+def test_a_copy_survives_the_keep_alive_race(kit: type[Kit]) -> None:
     """A copy on a connection that the shadow has just closed is sent again, like a request."""
 
-    async def scenario(house) -> None:
-        async def once(request, side) -> None:
+    async def scenario(house: House) -> None:
+        async def once(request: Request, side: UpstreamSide) -> None:
             if request.n_on_connection > 1:
                 side.close()
             else:
@@ -277,10 +289,10 @@ def test_a_copy_survives_the_keep_alive_race(kit) -> None:
     kit.run(scenario)
 
 
-def test_a_failed_over_request_is_not_copied_to_who_answered_it(kit) -> None:
+def test_a_failed_over_request_is_not_copied_to_who_answered_it(kit: type[Kit]) -> None:
     """When the shadow itself had to answer there is nothing to compare, and it is counted."""
 
-    async def scenario(house) -> None:
+    async def scenario(house: House) -> None:
         candidate, stable = await house.upstream(), await house.upstream()
         await candidate.stop()
         await house.relay(candidate, stable, routing=_all(kit))
@@ -292,10 +304,10 @@ def test_a_failed_over_request_is_not_copied_to_who_answered_it(kit) -> None:
     kit.run(scenario)
 
 
-def test_a_share_of_the_requests_is_copied(kit) -> None:
+def test_a_share_of_the_requests_is_copied(kit: type[Kit]) -> None:
     """A fraction of 0.2 copies about a fifth, and the records carry the chances they had."""
 
-    async def scenario(house) -> None:
+    async def scenario(house: House) -> None:
         candidate, stable = await house.upstream(), await house.upstream()
         routing = kit.Routing(shadow=Model.STABLE, mirror_fraction=0.2)
         capture = kit.Capture(max_rows_per_s=1e9)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import resource
 import signal
 import socket
 import subprocess
@@ -69,12 +68,12 @@ class RelayProcess:
         self._pulse_read, pulse_write = os.pipe()
         self.process = subprocess.Popen(
             [
+                *([] if n_files is None else ["prlimit", f"--nofile={n_files}"]),
                 *(sys.executable, "-m", "proxy.relay", "--settings-fd", str(settings_read)),
                 *("--listen-fd", str(self.listening.fileno()), "--pulse-fd", str(pulse_write)),
             ],
             pass_fds=(settings_read, self.listening.fileno(), pulse_write),
             stderr=subprocess.PIPE,
-            preexec_fn=None if n_files is None else _limit_files(n_files),
         )
         os.write(settings_write, json.dumps(settings).encode())
         for fd in (settings_read, settings_write, pulse_write):
@@ -113,13 +112,6 @@ class RelayProcess:
         if self.process.stderr is not None:
             self.process.stderr.close()
         os.close(self._pulse_read)
-
-
-def _limit_files(n_files: int):
-    def limit() -> None:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (n_files, n_files))
-
-    return limit
 
 
 def ask(client: socket.socket, raw: bytes = GET) -> bytes:
@@ -256,9 +248,11 @@ def test_it_reads_the_last_routing(model: Answerer, tmp_path: Path) -> None:
     routing = Routing(serving=Model.STABLE, shadow=None, mirror_fraction=0.0, epoch=4)
     for content, expected in ((msgspec.msgpack.encode(routing), b"st"), (b"\xc1damaged", b"ok")):
         path.write_bytes(content)
-        with relay(model, models=models, routing_path=str(path)) as running:
-            with running.connect() as client:
-                assert ask(client).endswith(expected)
+        with (
+            relay(model, models=models, routing_path=str(path)) as running,
+            running.connect() as client,
+        ):
+            assert ask(client).endswith(expected)
     stable.close()
 
 

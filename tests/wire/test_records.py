@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from proxy.records import Exchange, Model, Position
 
+if TYPE_CHECKING:
+    from tests.wire.conftest import House, Kit, Request, UpstreamSide
+
+
 POST = b"POST /p?q=1 HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody"
 
 
-def test_a_record_tells_what_happened(kit) -> None:
+def test_a_record_tells_what_happened(kit: type[Kit]) -> None:
     """Times are in order, sizes are of bodies, and nothing is claimed that did not happen."""
 
-    async def scenario(house) -> None:
+    async def scenario(house: House) -> None:
         upstream = await house.upstream()
         await house.relay(upstream)
         client = await house.client()
@@ -43,14 +49,16 @@ def test_a_record_tells_what_happened(kit) -> None:
         (b"/metrics", "other", False),
     ],
 )
-def test_routes_name_exchanges_and_choose_samples(kit, target, route, is_sampled) -> None:
+def test_routes_name_exchanges_and_choose_samples(
+    kit: type[Kit], target: bytes, route: str, is_sampled: bool
+) -> None:
     """The first expression that matches the path names the exchange; `other` is not sampled."""
     routes = (
         ("/v1/models/{name}:predict", r"^/v1/models/[^/:]+:predict$"),
         ("late", r":predict$"),
     )
 
-    async def scenario(house) -> None:
+    async def scenario(house: House) -> None:
         upstream = await house.upstream()
         await house.relay(upstream, routes=routes)
         await house.ask(b"POST %b HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx" % target)
@@ -62,10 +70,10 @@ def test_routes_name_exchanges_and_choose_samples(kit, target, route, is_sampled
     kit.run(scenario)
 
 
-def test_without_routes_what_has_a_body_is_sampled(kit) -> None:
+def test_without_routes_what_has_a_body_is_sampled(kit: type[Kit]) -> None:
     """With no routes every request is `other`, and sampled when there is a body to read."""
 
-    async def scenario(house) -> None:
+    async def scenario(house: House) -> None:
         upstream = await house.upstream()
         await house.relay(upstream)
         await house.ask(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -77,10 +85,10 @@ def test_without_routes_what_has_a_body_is_sampled(kit) -> None:
     kit.run(scenario)
 
 
-def test_a_sample_holds_the_bytes_and_the_allowed_fields(kit) -> None:
+def test_a_sample_holds_the_bytes_and_the_allowed_fields(kit: type[Kit]) -> None:
     """Bodies as they passed, chunks taken off; listed fields only, never a credential."""
 
-    async def scenario(house) -> None:
+    async def scenario(house: House) -> None:
         upstream = await house.upstream(
             b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nSet-Cookie: s\r\n"
             b"Transfer-Encoding: chunked\r\n\r\n2\r\n[1\r\n3\r\n,2]\r\n0\r\n\r\n"
@@ -104,11 +112,11 @@ def test_a_sample_holds_the_bytes_and_the_allowed_fields(kit) -> None:
     kit.run(scenario)
 
 
-def test_long_bodies_are_cut_in_samples_and_nowhere_else(kit) -> None:
+def test_long_bodies_are_cut_in_samples_and_nowhere_else(kit: type[Kit]) -> None:
     """A sample keeps `max_body_bytes` of each side and says that it was cut."""
 
-    async def scenario(house) -> None:
-        async def echo(request, side) -> None:
+    async def scenario(house: House) -> None:
+        async def echo(request: Request, side: UpstreamSide) -> None:
             await side.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(request.body))
             await side.send(request.body)
 
@@ -128,10 +136,10 @@ def test_long_bodies_are_cut_in_samples_and_nowhere_else(kit) -> None:
     kit.run(scenario)
 
 
-def test_the_rate_of_samples_is_bounded(kit) -> None:
+def test_the_rate_of_samples_is_bounded(kit: type[Kit]) -> None:
     """Above `max_rows_per_s` a draw decides; its chances stand in every record."""
 
-    async def scenario(house) -> None:
+    async def scenario(house: House) -> None:
         upstream = await house.upstream()
         await house.relay(upstream, capture=kit.Capture(max_rows_per_s=100))
         client = await house.client()
@@ -146,10 +154,10 @@ def test_the_rate_of_samples_is_bounded(kit) -> None:
     kit.run(scenario)
 
 
-def test_a_record_that_cannot_be_made_hurts_no_request(kit) -> None:
+def test_a_record_that_cannot_be_made_hurts_no_request(kit: type[Kit]) -> None:
     """A watcher's end that raises is counted, and the client has its answer."""
 
-    async def scenario(house) -> None:
+    async def scenario(house: House) -> None:
         class Broken:
             def put(self, _record: object) -> bool:
                 raise RuntimeError("broken on purpose")

@@ -5,20 +5,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+from typing import TYPE_CHECKING
 
 import pytest
 
 from proxy.records import Failure, Model
 
+if TYPE_CHECKING:
+    from tests.wire.conftest import House, Kit, Request, UpstreamSide
+
+
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody"
 
 
-def test_no_post_is_lost_to_an_upstream_that_closes_after_each_answer(kit) -> None:
+def test_no_post_is_lost_to_an_upstream_that_closes_after_each_answer(kit: type[Kit]) -> None:
     """600 POSTs, one after the other, against an upstream that hangs up behind every answer."""
 
-    async def scenario(house) -> None:
-        async def answer(_request, side) -> None:
+    async def scenario(house: House) -> None:
+        async def answer(_request: Request, side: UpstreamSide) -> None:
             await side.send(kit.OK)
             side.close()
 
@@ -34,11 +39,11 @@ def test_no_post_is_lost_to_an_upstream_that_closes_after_each_answer(kit) -> No
     kit.run(scenario)
 
 
-def test_no_post_is_lost_when_the_idle_time_ends_at_reuse(kit) -> None:
+def test_no_post_is_lost_when_the_idle_time_ends_at_reuse(kit: type[Kit]) -> None:
     """200 POSTs on connections that the upstream closes at the moment they are reused."""
 
-    async def scenario(house) -> None:
-        async def answer(request, side) -> None:
+    async def scenario(house: House) -> None:
+        async def answer(request: Request, side: UpstreamSide) -> None:
             if request.n_on_connection > 1:
                 side.close()
                 return
@@ -56,13 +61,13 @@ def test_no_post_is_lost_when_the_idle_time_ends_at_reuse(kit) -> None:
     kit.run(scenario)
 
 
-def test_concurrent_posts_survive_the_keep_alive_race(kit) -> None:
+def test_concurrent_posts_survive_the_keep_alive_race(kit: type[Kit]) -> None:
     """Twelve clients at once against an upstream that closes every third connection silently."""
 
-    async def scenario(house) -> None:
+    async def scenario(house: House) -> None:
         n = 0
 
-        async def answer(_request, side) -> None:
+        async def answer(_request: Request, side: UpstreamSide) -> None:
             nonlocal n
             n += 1
             await side.send(kit.OK)
@@ -81,11 +86,11 @@ def test_concurrent_posts_survive_the_keep_alive_race(kit) -> None:
     kit.run(scenario)
 
 
-def test_a_fresh_connection_that_dies_is_not_tried_again(kit) -> None:
-    """On a connection's first request a hang-up is the model's answer: 502, executed once."""
+def test_a_fresh_connection_that_dies_is_not_tried_again(kit: type[Kit]) -> None:
+    """On an unknown path, a hang-up on a first request is the answer: 502, executed once."""
 
-    async def scenario(house) -> None:
-        async def answer(_request, side) -> None:
+    async def scenario(house: House) -> None:
+        async def answer(_request: Request, side: UpstreamSide) -> None:
             side.close()
 
         upstream = await house.upstream(answer)
@@ -100,11 +105,61 @@ def test_a_fresh_connection_that_dies_is_not_tried_again(kit) -> None:
     kit.run(scenario)
 
 
-def test_a_request_is_sent_twice_at_most(kit) -> None:
+def test_predictions_that_wait_on_fresh_connections_survive_the_models_death(
+    kit: type[Kit],
+) -> None:
+    """A dying model accepts and never answers: what asked it for a prediction goes to stable."""
+
+    async def scenario(house: House) -> None:
+        hanging = asyncio.Event()
+
+        async def think(_request: Request, side: UpstreamSide) -> None:
+            await hanging.wait()
+            side.reset()
+
+        candidate, stable = await house.upstream(think), await house.upstream()
+        await house.relay(candidate, stable, routes=(("predict", "^/$"),))
+        clients = [await house.client() for _ in range(6)]
+        asking = [asyncio.ensure_future(client.ask(POST)) for client in clients]
+        await house.until(lambda: len(candidate.requests) == 6)
+        await candidate.stop()
+        hanging.set()
+        answers = await asyncio.gather(*asking)
+        assert [body for _, body in answers] == [b"ok"] * 6
+        assert all(request.body == b"body" for request in stable.requests)
+        records = [await house.exchange(n + 1) for n in range(6)]
+        assert all(record.replayed and record.failed_over for record in records)
+        assert house.plane.held_bytes == 0
+
+    kit.run(scenario)
+
+
+def test_a_prediction_that_kills_its_connection_is_executed_once(kit: type[Kit]) -> None:
+    """A model that lives and hangs up has answered: the request goes nowhere else."""
+
+    async def scenario(house: House) -> None:
+        async def answer(_request: Request, side: UpstreamSide) -> None:
+            side.close()
+
+        candidate, stable = await house.upstream(answer), await house.upstream()
+        await house.relay(candidate, stable, routes=(("predict", "^/$"),))
+        client = await house.client()
+        for n in range(3):
+            head, _ = await client.ask(POST)
+            assert head.startswith(b"HTTP/1.1 502 ")
+            exchange = await house.exchange(n + 1)
+            assert exchange.failure is Failure.RESET
+            assert not exchange.failed_over
+        assert not stable.requests
+
+    kit.run(scenario)
+
+
+def test_a_request_is_sent_twice_at_most(kit: type[Kit]) -> None:
     """When the replay's fresh connection dies too, the client is told."""
 
-    async def scenario(house) -> None:
-        async def answer(_request, side) -> None:
+    async def scenario(house: House) -> None:
+        async def answer(_request: Request, side: UpstreamSide) -> None:
             if len(upstream.requests) == 1:
                 await side.send(kit.OK)
             else:
@@ -123,11 +178,11 @@ def test_a_request_is_sent_twice_at_most(kit) -> None:
 
 
 @pytest.mark.parametrize("part", [b"H", b"HTTP/1.1 200 OK\r\nConte", b"HTTP/1.1 103 x\r\n\r\n"])
-def test_nothing_is_sent_twice_once_a_byte_of_the_answer_came(kit, part: bytes) -> None:
+def test_nothing_is_sent_twice_once_a_byte_of_the_answer_came(kit: type[Kit], part: bytes) -> None:
     """After one byte of an answer the request counts as executed: 502, no replay."""
 
-    async def scenario(house) -> None:
-        async def answer(_request, side) -> None:
+    async def scenario(house: House) -> None:
+        async def answer(_request: Request, side: UpstreamSide) -> None:
             if len(upstream.requests) == 1:
                 await side.send(kit.OK)
                 return
@@ -150,11 +205,11 @@ def test_nothing_is_sent_twice_once_a_byte_of_the_answer_came(kit, part: bytes) 
     kit.run(scenario)
 
 
-def test_a_body_that_is_no_longer_held_is_not_replayed(kit) -> None:
+def test_a_body_that_is_no_longer_held_is_not_replayed(kit: type[Kit]) -> None:
     """A body longer than `replay_body_bytes` is let go as it passes, and then 502 it is."""
 
-    async def scenario(house) -> None:
-        async def answer(_request, side) -> None:
+    async def scenario(house: House) -> None:
+        async def answer(_request: Request, side: UpstreamSide) -> None:
             if len(upstream.requests) == 1:
                 await side.send(kit.OK)
             else:
@@ -173,11 +228,11 @@ def test_a_body_that_is_no_longer_held_is_not_replayed(kit) -> None:
     kit.run(scenario)
 
 
-def test_a_replay_sends_a_body_that_is_still_arriving(kit) -> None:
+def test_a_replay_sends_a_body_that_is_still_arriving(kit: type[Kit]) -> None:
     """A reused connection that dies in the middle of an upload costs the client nothing."""
 
-    async def scenario(house) -> None:
-        async def answer(request, side) -> None:
+    async def scenario(house: House) -> None:
+        async def answer(request: Request, side: UpstreamSide) -> None:
             if request.n_on_connection == 2:
                 side.reset()
                 return
@@ -203,10 +258,10 @@ def test_a_replay_sends_a_body_that_is_still_arriving(kit) -> None:
     kit.run(scenario)
 
 
-def test_a_refused_request_goes_to_the_other_model_at_once(kit) -> None:
+def test_a_refused_request_goes_to_the_other_model_at_once(kit: type[Kit]) -> None:
     """When the candidate refuses connections the stable model answers, and the record says so."""
 
-    async def scenario(house) -> None:
+    async def scenario(house: House) -> None:
         candidate, stable = await house.upstream(), await house.upstream()
         await candidate.stop()
         await house.relay(candidate, stable)
@@ -222,10 +277,10 @@ def test_a_refused_request_goes_to_the_other_model_at_once(kit) -> None:
     kit.run(scenario)
 
 
-def test_a_model_that_comes_back_is_used_again(kit) -> None:
+def test_a_model_that_comes_back_is_used_again(kit: type[Kit]) -> None:
     """Fail-over is no state: the first request after the candidate's return goes to it."""
 
-    async def scenario(house) -> None:
+    async def scenario(house: House) -> None:
         candidate, stable = await house.upstream(), await house.upstream()
         port = candidate.port
         await candidate.stop()
@@ -240,10 +295,10 @@ def test_a_model_that_comes_back_is_used_again(kit) -> None:
     kit.run(scenario)
 
 
-def test_killing_the_candidate_under_load_fails_no_request(kit) -> None:
+def test_killing_the_candidate_under_load_fails_no_request(kit: type[Kit]) -> None:
     """Connections cut while they idle, and connects refused after, cost clients nothing."""
 
-    async def scenario(house) -> None:
+    async def scenario(house: House) -> None:
         candidate, stable = await house.upstream(), await house.upstream()
         await house.relay(candidate, stable)
 
@@ -262,10 +317,10 @@ def test_killing_the_candidate_under_load_fails_no_request(kit) -> None:
     kit.run(scenario)
 
 
-def test_both_models_down_is_a_502_at_once(kit) -> None:
+def test_both_models_down_is_a_502_at_once(kit: type[Kit]) -> None:
     """With nobody to answer the client learns it at once."""
 
-    async def scenario(house) -> None:
+    async def scenario(house: House) -> None:
         candidate, stable = await house.upstream(), await house.upstream()
         await candidate.stop()
         await stable.stop()
@@ -280,10 +335,10 @@ def test_both_models_down_is_a_502_at_once(kit) -> None:
     kit.run(scenario)
 
 
-def test_an_unreachable_model_is_passed_over_for_a_while(kit) -> None:
+def test_an_unreachable_model_is_passed_over_for_a_while(kit: type[Kit]) -> None:
     """After a connect timed out, requests go to the other model without waiting for it again."""
 
-    async def scenario(house) -> None:
+    async def scenario(house: House) -> None:
         stable = await house.upstream()
         with socket.socket() as deaf, contextlib.ExitStack() as waiting:
             deaf.bind(("127.0.0.1", 0))

@@ -9,11 +9,16 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from proxy.records import Failure
 from proxy.relay.settings import ClientTls, ServerTls
+
+if TYPE_CHECKING:
+    from tests.wire.conftest import House, Kit, Request, UpstreamSide
+
 
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
@@ -73,7 +78,7 @@ def _client_context(pki: Path, certificate: str | None = None) -> ssl.SSLContext
     return context
 
 
-async def _ask(house, context: ssl.SSLContext, raw: bytes = GET) -> tuple[bytes, str]:
+async def _ask(house: House, context: ssl.SSLContext, raw: bytes = GET) -> tuple[bytes, str]:
     """Ask over TLS; give the answer, and the name on the server's certificate."""
     reader, writer = await asyncio.open_connection(
         "127.0.0.1", house.port, ssl=context, server_hostname="localhost"
@@ -89,10 +94,10 @@ async def _ask(house, context: ssl.SSLContext, raw: bytes = GET) -> tuple[bytes,
         writer.close()
 
 
-def test_clients_are_served_over_tls(kit, pki: Path) -> None:
+def test_clients_are_served_over_tls(kit: type[Kit], pki: Path) -> None:
     """The data port speaks TLS 1.2 and newer, and tells the upstream that it was https."""
 
-    async def scenario(house) -> None:
+    async def scenario(house: House) -> None:
         upstream = await house.upstream()
         await house.relay(upstream, listen=kit.Listen(tls=_server_tls(pki)))
         answer, name = await _ask(house, _client_context(pki))
@@ -103,12 +108,12 @@ def test_clients_are_served_over_tls(kit, pki: Path) -> None:
     kit.run(scenario)
 
 
-def test_large_bodies_pass_over_tls(kit, pki: Path) -> None:
+def test_large_bodies_pass_over_tls(kit: type[Kit], pki: Path) -> None:
     """4 MiB up and down, through backpressure, arrive whole."""
     body = bytes(range(256)) * 16_384
 
-    async def scenario(house) -> None:
-        async def echo(request, side) -> None:
+    async def scenario(house: House) -> None:
+        async def echo(request: Request, side: UpstreamSide) -> None:
             await side.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(request.body))
             await side.send(request.body)
 
@@ -121,10 +126,10 @@ def test_large_bodies_pass_over_tls(kit, pki: Path) -> None:
     kit.run(scenario)
 
 
-def test_a_client_that_speaks_no_tls_gets_nothing(kit, pki: Path) -> None:
+def test_a_client_that_speaks_no_tls_gets_nothing(kit: type[Kit], pki: Path) -> None:
     """Plain HTTP on the TLS port ends without an answer of ours, and hurts nobody."""
 
-    async def scenario(house) -> None:
+    async def scenario(house: House) -> None:
         upstream = await house.upstream()
         await house.relay(upstream, listen=kit.Listen(tls=_server_tls(pki)))
         client = await house.client()
@@ -135,10 +140,10 @@ def test_a_client_that_speaks_no_tls_gets_nothing(kit, pki: Path) -> None:
     kit.run(scenario)
 
 
-def test_clients_without_the_right_certificate_are_refused(kit, pki: Path) -> None:
+def test_clients_without_the_right_certificate_are_refused(kit: type[Kit], pki: Path) -> None:
     """With `client_ca` only certificates of that authority get through."""
 
-    async def scenario(house) -> None:
+    async def scenario(house: House) -> None:
         upstream = await house.upstream()
         tls = _server_tls(pki, client_ca=str(pki / "ca.pem"))
         await house.relay(upstream, listen=kit.Listen(tls=tls))
@@ -151,15 +156,17 @@ def test_clients_without_the_right_certificate_are_refused(kit, pki: Path) -> No
     kit.run(scenario)
 
 
-def test_a_new_certificate_is_used_without_a_restart(kit, pki: Path, tmp_path: Path) -> None:
-    """When its files change, new connections see the new certificate; broken files change nothing."""
+def test_a_new_certificate_is_used_without_a_restart(
+    kit: type[Kit], pki: Path, tmp_path: Path
+) -> None:
+    """Changed files are used for new connections; broken ones change nothing."""
     certificate, key = tmp_path / "c.pem", tmp_path / "k.pem"
 
     def install(name: str) -> None:
         shutil.copy(pki / f"{name}.pem", certificate)
         shutil.copy(pki / f"{name}.key", key)
 
-    async def scenario(house) -> None:
+    async def scenario(house: House) -> None:
         upstream = await house.upstream()
         install("server")
         tls = ServerTls(certificate=str(certificate), key=str(key), reload_s=0.01)
@@ -188,11 +195,13 @@ def test_a_new_certificate_is_used_without_a_restart(kit, pki: Path, tmp_path: P
         ("stranger", {"verify": False}, True),
     ],
 )
-def test_upstreams_are_verified(kit, pki: Path, certificate, options, is_served) -> None:
+def test_upstreams_are_verified(
+    kit: type[Kit], pki: Path, certificate: str, options: dict[str, object], is_served: bool
+) -> None:
     """A wrong name, a stranger's signature, an unknown authority: no byte is sent there."""
 
-    async def scenario(house) -> None:
-        async def serve(reader, writer) -> None:
+    async def scenario(house: House) -> None:
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             asked.append(await reader.readuntil(b"\r\n\r\n"))
             writer.write(kit.OK)
             await reader.read(1)
@@ -217,11 +226,11 @@ def test_upstreams_are_verified(kit, pki: Path, certificate, options, is_served)
     kit.run(scenario)
 
 
-def test_our_own_certificate_is_shown_to_an_upstream_that_asks(kit, pki: Path) -> None:
+def test_our_own_certificate_is_shown_to_an_upstream_that_asks(kit: type[Kit], pki: Path) -> None:
     """Mutual TLS towards the model: with our certificate it serves, without it refuses."""
 
-    async def scenario(house) -> None:
-        async def serve(reader, writer) -> None:
+    async def scenario(house: House) -> None:
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await reader.readuntil(b"\r\n\r\n")
             writer.write(kit.OK)
             await reader.read(1)

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import gzip
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.wire.conftest import House, Kit, Request, UpstreamSide
+
 
 KEEP = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
@@ -29,10 +34,10 @@ def _own(lines: list[bytes]) -> list[bytes]:
         b"/v1/models/m:predict",
     ],
 )
-def test_targets_pass_byte_by_byte(kit, target: bytes) -> None:
+def test_targets_pass_byte_by_byte(kit: type[Kit], target: bytes) -> None:
     """No target is normalised, decoded or refused for what a model's path may hold."""
 
-    async def scenario(house) -> None:
+    async def scenario(house: House) -> None:
         upstream = await house.upstream()
         await house.relay(upstream)
         head, _ = await house.ask(b"GET %b HTTP/1.1\r\nHost: a\r\n\r\n" % target)
@@ -43,10 +48,10 @@ def test_targets_pass_byte_by_byte(kit, target: bytes) -> None:
 
 
 @pytest.mark.parametrize("method", [b"GET", b"DELETE", b"PATCH", b"QUERY", b"FOO", b"get"])
-def test_methods_pass_as_they_are(kit, method: bytes) -> None:
+def test_methods_pass_as_they_are(kit: type[Kit], method: bytes) -> None:
     """Any token is a method, registered or not, in any spelling."""
 
-    async def scenario(house) -> None:
+    async def scenario(house: House) -> None:
         upstream = await house.upstream()
         await house.relay(upstream)
         await house.ask(b"%b / HTTP/1.1\r\nHost: a\r\n\r\n" % method)
@@ -55,7 +60,7 @@ def test_methods_pass_as_they_are(kit, method: bytes) -> None:
     kit.run(scenario)
 
 
-def test_fields_keep_order_spelling_repeats_and_bytes(kit) -> None:
+def test_fields_keep_order_spelling_repeats_and_bytes(kit: type[Kit]) -> None:
     """Fields pass with their order, case, repeats, spaces and bytes that are not UTF-8."""
     lines = [
         b"hOsT: a",
@@ -71,7 +76,7 @@ def test_fields_keep_order_spelling_repeats_and_bytes(kit) -> None:
         b"Cookie: a=b; c=d",
     ]
 
-    async def scenario(house) -> None:
+    async def scenario(house: House) -> None:
         upstream = await house.upstream()
         await house.relay(upstream)
         await house.ask(b"\r\n".join([b"GET / HTTP/1.1", *lines, b"", b""]))
@@ -83,10 +88,10 @@ def test_fields_keep_order_spelling_repeats_and_bytes(kit) -> None:
 @pytest.mark.parametrize(
     "body", [b"", b"\x00\xff" * 3000, gzip.compress(b"x" * 10_000), b"{}", b"\r\n\r\nGET / "]
 )
-def test_bodies_pass_untouched(kit, body: bytes) -> None:
+def test_bodies_pass_untouched(kit: type[Kit], body: bytes) -> None:
     """Request and answer bodies pass byte by byte, coded or not, with their coding named."""
 
-    async def scenario(house) -> None:
+    async def scenario(house: House) -> None:
         answer = (
             b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body)
         ) + body
@@ -116,10 +121,10 @@ def test_bodies_pass_untouched(kit, body: bytes) -> None:
         b"HTTP/1.1 204 No Content\r\n\r\n",
     ],
 )
-def test_answer_heads_pass_byte_by_byte(kit, head: bytes) -> None:
+def test_answer_heads_pass_byte_by_byte(kit: type[Kit], head: bytes) -> None:
     """An answer's head gains and loses nothing, whatever its status, reason or bytes."""
 
-    async def scenario(house) -> None:
+    async def scenario(house: House) -> None:
         upstream = await house.upstream(head)
         await house.relay(upstream)
         client = await house.client()
@@ -130,18 +135,19 @@ def test_answer_heads_pass_byte_by_byte(kit, head: bytes) -> None:
     kit.run(scenario)
 
 
-def test_hop_by_hop_fields_end_here(kit) -> None:
+def test_hop_by_hop_fields_end_here(kit: type[Kit]) -> None:
     """Fields of one connection, and those a peer names in `Connection`, go no further."""
 
-    async def scenario(house) -> None:
+    async def scenario(house: House) -> None:
         upstream = await house.upstream(
             b"HTTP/1.1 200 OK\r\nConnection: keep-alive, X-Mine\r\nKeep-Alive: timeout=5\r\n"
             b"X-Mine: 1\r\nX-Other: 2\r\nUpgrade: h2c\r\nContent-Length: 0\r\n\r\n"
         )
         await house.relay(upstream)
         head, _ = await house.ask(
-            b"GET / HTTP/1.1\r\nHost: a\r\nConnection: X-Hop, close,\r\nX-Hop: 1\r\nKeep-Alive: 5\r\n"
-            b"Proxy-Connection: x\r\nTE: gzip\r\nUpgrade: h2c\r\nHTTP2-Settings: x\r\nX-Stay: 1\r\n\r\n"
+            b"GET / HTTP/1.1\r\nHost: a\r\nConnection: X-Hop, close,\r\nX-Hop: 1\r\n"
+            b"Keep-Alive: 5\r\nProxy-Connection: x\r\nTE: gzip\r\nUpgrade: h2c\r\n"
+            b"HTTP2-Settings: x\r\nX-Stay: 1\r\n\r\n"
         )
         assert _own(upstream.requests[0].lines) == [b"Host: a", b"HTTP2-Settings: x", b"X-Stay: 1"]
         assert head == (
@@ -151,10 +157,10 @@ def test_hop_by_hop_fields_end_here(kit) -> None:
     kit.run(scenario)
 
 
-def test_a_client_cannot_have_our_fields_or_the_framing_removed(kit) -> None:
+def test_a_client_cannot_have_our_fields_or_the_framing_removed(kit: type[Kit]) -> None:
     """`Connection: Content-Length, X-Forwarded-For, Host` removes none of them."""
 
-    async def scenario(house) -> None:
+    async def scenario(house: House) -> None:
         upstream = await house.upstream()
         await house.relay(upstream)
         await house.ask(
@@ -170,12 +176,12 @@ def test_a_client_cannot_have_our_fields_or_the_framing_removed(kit) -> None:
     kit.run(scenario)
 
 
-def test_chunked_bodies_pass_with_their_chunks(kit) -> None:
+def test_chunked_bodies_pass_with_their_chunks(kit: type[Kit]) -> None:
     """Chunked requests and answers keep their chunk boundaries; extensions are dropped."""
     chunks = b"5\r\nhello\r\n1;a=b\r\n \r\n6\r\nworld!\r\n0\r\n\r\n"
     passed = b"5\r\nhello\r\n1\r\n \r\n6\r\nworld!\r\n0\r\n\r\n"
 
-    async def scenario(house) -> None:
+    async def scenario(house: House) -> None:
         upstream = await house.upstream(
             b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks
         )
@@ -193,10 +199,10 @@ def test_chunked_bodies_pass_with_their_chunks(kit) -> None:
 
 
 @pytest.mark.parametrize("asks", [True, False])
-def test_trailers_pass_where_they_were_asked_for(kit, asks: bool) -> None:
+def test_trailers_pass_where_they_were_asked_for(kit: type[Kit], asks: bool) -> None:
     """An answer's trailers reach a client that said `TE: trailers`, and no other."""
 
-    async def scenario(house) -> None:
+    async def scenario(house: House) -> None:
         upstream = await house.upstream(
             b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n"
             b"2\r\nok\r\n0\r\nX-Sum: 1\r\nContent-Length: 9\r\n\r\n"
@@ -210,10 +216,10 @@ def test_trailers_pass_where_they_were_asked_for(kit, asks: bool) -> None:
     kit.run(scenario)
 
 
-def test_trailers_of_requests_pass_without_the_dangerous_ones(kit) -> None:
+def test_trailers_of_requests_pass_without_the_dangerous_ones(kit: type[Kit]) -> None:
     """A request's trailers go upstream, but none that would change how it is read."""
 
-    async def scenario(house) -> None:
+    async def scenario(house: House) -> None:
         upstream = await house.upstream()
         await house.relay(upstream)
         await house.ask(
@@ -233,11 +239,13 @@ def test_trailers_of_requests_pass_without_the_dangerous_ones(kit) -> None:
         (b"HTTP/1.1 200 OK\r\n\r\n", False),
     ],
 )
-def test_a_body_sent_wrongly_with_head_poisons_nothing(kit, head: bytes, has_length: bool) -> None:
+def test_a_body_sent_wrongly_with_head_poisons_nothing(
+    kit: type[Kit], head: bytes, has_length: bool
+) -> None:
     """HEAD answers keep their fields, have no body, and their connection is not used again."""
 
-    async def scenario(house) -> None:
-        async def answer(request, side) -> None:
+    async def scenario(house: House) -> None:
+        async def answer(request: Request, side: UpstreamSide) -> None:
             await side.send(head + b"x" * 30 if request.start.startswith(b"HEAD") else kit.OK)
 
         upstream = await house.upstream(answer)
@@ -253,10 +261,10 @@ def test_a_body_sent_wrongly_with_head_poisons_nothing(kit, head: bytes, has_len
     kit.run(scenario)
 
 
-def test_http_1_0_clients_get_no_chunks(kit) -> None:
+def test_http_1_0_clients_get_no_chunks(kit: type[Kit]) -> None:
     """For an HTTP/1.0 client chunks are taken off and the connection's end ends the body."""
 
-    async def scenario(house) -> None:
+    async def scenario(house: House) -> None:
         upstream = await house.upstream(
             b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX-A: 1\r\n\r\n"
             b"3\r\nabc\r\n4\r\ndefg\r\n0\r\nX-T: 1\r\n\r\n"
@@ -272,10 +280,10 @@ def test_http_1_0_clients_get_no_chunks(kit) -> None:
     kit.run(scenario)
 
 
-def test_http_1_0_clients_may_keep_their_connection(kit) -> None:
+def test_http_1_0_clients_may_keep_their_connection(kit: type[Kit]) -> None:
     """HTTP/1.0 with `Connection: keep-alive` and a known length keeps the connection."""
 
-    async def scenario(house) -> None:
+    async def scenario(house: House) -> None:
         upstream = await house.upstream()
         await house.relay(upstream)
         client = await house.client()
@@ -287,11 +295,11 @@ def test_http_1_0_clients_may_keep_their_connection(kit) -> None:
     kit.run(scenario)
 
 
-def test_an_http_1_0_upstream_is_answered_for_in_1_1(kit) -> None:
+def test_an_http_1_0_upstream_is_answered_for_in_1_1(kit: type[Kit]) -> None:
     """An HTTP/1.0 answer without a length goes on until it ends, said in our version."""
 
-    async def scenario(house) -> None:
-        async def answer(_request, side) -> None:
+    async def scenario(house: House) -> None:
+        async def answer(_request: Request, side: UpstreamSide) -> None:
             await side.send(b"HTTP/1.0 200 OK\r\nX-A: 1\r\n\r\nbody")
             side.close()
 
@@ -309,12 +317,12 @@ def test_an_http_1_0_upstream_is_answered_for_in_1_1(kit) -> None:
     kit.run(scenario)
 
 
-def test_large_bodies_come_back_whole(kit) -> None:
+def test_large_bodies_come_back_whole(kit: type[Kit]) -> None:
     """8 MiB up and 8 MiB down arrive whole, with both sides reading at their own pace."""
     body = bytes(range(256)) * 32_768
 
-    async def scenario(house) -> None:
-        async def answer(request, side) -> None:
+    async def scenario(house: House) -> None:
+        async def answer(request: Request, side: UpstreamSide) -> None:
             await side.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(request.body))
             await side.send(request.body)
 

@@ -46,7 +46,9 @@ def cut(data: bytes, cuts: list[int]) -> list[bytes]:
     ],
 )
 @given(cuts=st.lists(st.integers(0, len(BODY)), max_size=8))
-def test_what_goes_on_does_not_depend_on_the_segmentation(options, expected, cuts) -> None:
+def test_what_goes_on_does_not_depend_on_the_segmentation(
+    options: dict[str, object], expected: bytes, cuts: list[int]
+) -> None:
     """Extensions go, trailers go on if asked for, frames if understood, however it was cut."""
     assert scan(cut(BODY + b"next", cuts), **options) == (expected, b"hello0123456789", b"next")
 
@@ -83,8 +85,10 @@ class Oracle:
 
 pieces = st.one_of(
     st.sampled_from(
-        [b"0\r\n", b"1\r\n", b"a\r\n", b"\r\n", b"x", b"5;a=b\r\n", b";", b"\n", b"\r", b" "]
-        + [b"X: y\r\n", b"0\r\n\r\n", b"1\r\nx\r\n", b'3;q="a b"\r\nabc\r\n', b"00\r\n\r\n"]
+        [
+            *(b"0\r\n", b"1\r\n", b"a\r\n", b"\r\n", b"x", b"5;a=b\r\n", b";", b"\n", b"\r", b" "),
+            *(b"X: y\r\n", b"0\r\n\r\n", b"1\r\nx\r\n", b'3;q="a b"\r\nabc\r\n', b"00\r\n\r\n"),
+        ]
     ),
     st.binary(max_size=6),
 )

@@ -42,7 +42,7 @@ def test_what_is_no_field_is_refused(block: bytes) -> None:
 
 
 def test_an_offered_upgrade_is_no_error() -> None:
-    """llhttp stops at an upgrade; the lines are good all the same."""
+    """Llhttp stops at an upgrade; the lines are good all the same."""
     assert len(split_fields(b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n")) == 2
 
 

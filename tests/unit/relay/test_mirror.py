@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from proxy.records import Failure, Model, Position, Routing
 from proxy.relay.settings import Mirror
 
+if TYPE_CHECKING:
+    from tests.unit.relay.conftest import Kit
+
+
 POST = b"POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\nbody"
 ALL = Routing(shadow=Model.STABLE, mirror_fraction=1.0)
 
 
-def test_a_copy_leaves_after_the_answer(kit) -> None:
+def test_a_copy_leaves_after_the_answer(kit: type[Kit]) -> None:
     """Nothing goes to the shadow before the client has its answer."""
     rig = kit.Rig(routing=ALL)
     serving, _ = rig.stock()
@@ -27,7 +33,7 @@ def test_a_copy_leaves_after_the_answer(kit) -> None:
     assert [one.position for one in rig.exchanges] == [Position.SERVING, Position.SHADOW]
 
 
-def test_a_copy_ends_at_its_deadline(kit) -> None:
+def test_a_copy_ends_at_its_deadline(kit: type[Kit]) -> None:
     """When its time is up it is recorded as a timeout, and its connection closed."""
     rig = kit.Rig(routing=ALL, mirror=Mirror(timeout_s=2))
     serving, _ = rig.stock()
@@ -42,7 +48,7 @@ def test_a_copy_ends_at_its_deadline(kit) -> None:
     assert not rig.plane._mirror._running
 
 
-def test_no_more_copies_than_allowed(kit) -> None:
+def test_no_more_copies_than_allowed(kit: type[Kit]) -> None:
     """At the cap a copy is dropped and counted."""
     rig = kit.Rig(routing=ALL, mirror=Mirror(max_in_flight=1))
     for _ in range(3):
@@ -54,8 +60,8 @@ def test_no_more_copies_than_allowed(kit) -> None:
     assert rig.plane.dropped == {"mirror_full": 2}
 
 
-def test_chances_are_combined(kit) -> None:
-    """A request is captured when it is drawn or mirrored: the record carries the chance of either."""
+def test_chances_are_combined(kit: type[Kit]) -> None:
+    """A request drawn or mirrored is captured: the record carries the chance of either."""
     rig = kit.Rig(routing=Routing(shadow=Model.STABLE, mirror_fraction=0.999999))
     rig.plane._sampler.probability = 0.5
     serving, _ = rig.stock()
@@ -65,7 +71,7 @@ def test_chances_are_combined(kit) -> None:
     assert rig.exchanges[0].capture == pytest.approx(0.5 + 0.999999 - 0.5 * 0.999999)
 
 
-def test_failed_exchanges_are_not_copied(kit) -> None:
+def test_failed_exchanges_are_not_copied(kit: type[Kit]) -> None:
     """There is nothing to compare with an answer that never was."""
     rig = kit.Rig(routing=ALL)
     serving, _ = rig.stock()
@@ -76,7 +82,7 @@ def test_failed_exchanges_are_not_copied(kit) -> None:
     assert rig.exchanges[0].failure is Failure.PROTOCOL
 
 
-def test_with_little_memory_nothing_is_copied(kit) -> None:
+def test_with_little_memory_nothing_is_copied(kit: type[Kit]) -> None:
     """Copies and samples go before requests do."""
     rig = kit.Rig(routing=ALL)
     rig.plane.is_short_of_memory = True

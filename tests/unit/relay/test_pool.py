@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 from proxy.records import Failure
 from proxy.relay.pool import Pool
@@ -42,7 +43,7 @@ class Holding(asyncio.Protocol):
         self.transport = transport
         self._ends.add(transport)
 
-    def data_received(self, data: bytes) -> None:
+    def data_received(self, _data: bytes) -> None:
         """End."""
         self.transport.close()
 
@@ -76,7 +77,7 @@ class Lab:
         await asyncio.sleep(0.01)
 
 
-def run(scenario, **options: float) -> None:
+def run(scenario: Callable[[Lab], Awaitable[None]], **options: float) -> None:
     """Run a scenario in a lab."""
 
     async def inner() -> None:

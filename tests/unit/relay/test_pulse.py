@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,6 +13,9 @@ from proxy.relay.plane import Nowhere
 from proxy.relay.pulse import Heart
 from proxy.relay.server import Server, ServerState
 
+if TYPE_CHECKING:
+    from tests.unit.relay.conftest import Rig
+
 
 class Linked(Nowhere):
     """A link that has dropped something."""
@@ -19,7 +23,7 @@ class Linked(Nowhere):
     dropped = {"exchange": 2, "capture": 0}  # noqa: RUF012  # a constant of this test
 
 
-def test_a_pulse_goes_to_the_pipe_and_to_the_watcher(kit, rig) -> None:
+def test_a_pulse_goes_to_the_pipe_and_to_the_watcher(rig: Rig) -> None:
     """Both get the same, with what the link and the plane have dropped."""
     read, write = os.pipe()
     with socket.socket() as listening:
@@ -38,7 +42,7 @@ def test_a_pulse_goes_to_the_pipe_and_to_the_watcher(kit, rig) -> None:
     os.close(write)
 
 
-def test_it_beats_once_a_second(rig) -> None:
+def test_it_beats_once_a_second(rig: Rig) -> None:
     """Of four ticks a second one beats."""
     with socket.socket() as listening:
         heart = Heart(rig.plane, Server(rig.plane, listening), Nowhere(), None)
@@ -47,7 +51,7 @@ def test_it_beats_once_a_second(rig) -> None:
     assert len(rig.reports) == 10
 
 
-def test_a_pipe_that_nobody_reads_stops_nothing(rig, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_pipe_that_nobody_reads_stops_nothing(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
     """A full pipe loses pulses; a closed one means that the supervisor is gone, and it drains."""
     read, write = os.pipe()
     with socket.socket() as listening:

@@ -101,7 +101,9 @@ lines = st.sampled_from(
     fields=st.lists(lines, max_size=6),
     is_trusted=st.booleans(),
 )
-def test_memory_gives_what_the_bytes_give(start, fields, is_trusted) -> None:
+def test_memory_gives_what_the_bytes_give(
+    start: bytes, fields: list[bytes], is_trusted: bool
+) -> None:
     """Read anew, read first and read again: three times the same value, or the same refusal."""
     raw = b"\r\n".join([start, *fields, b"", b""])
     one = reader(is_trusted=is_trusted)
@@ -115,7 +117,9 @@ def test_memory_gives_what_the_bytes_give(start, fields, is_trusted) -> None:
 
 
 @given(fields=st.lists(lines, max_size=6), is_trusted=st.booleans())
-def test_what_goes_upstream_is_a_good_head_with_one_framing(fields, is_trusted) -> None:
+def test_what_goes_upstream_is_a_good_head_with_one_framing(
+    fields: list[bytes], is_trusted: bool
+) -> None:
     """A forwarded head reads as the same request again, and says at most one thing of its body."""
     raw = b"\r\n".join([b"POST / HTTP/1.1", *fields, b"", b""])
     try:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from proxy.records import Failure, Model, Routing
+
+if TYPE_CHECKING:
+    from tests.unit.relay.conftest import Kit, Rig
+
 
 POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 40000\r\n\r\n"
 
 
-def test_everything_is_given_back_at_the_end(kit, rig) -> None:
+def test_everything_is_given_back_at_the_end(kit: type[Kit], rig: Rig) -> None:
     """Counters and held bytes return to zero, whichever way an exchange ends."""
-    ends = {
-        "answer": lambda client, upstream: upstream.data_received(kit.OK),
-        "leaves": lambda client, upstream: client.eof_received(),
-        "lost": lambda client, upstream: client.connection_lost(None),
-        "times out": lambda client, upstream: upstream.expired(),
-        "breaks": lambda client, upstream: upstream.data_received(b"nonsense"),
-    }
-    for end in ends.values():
+    ends = [
+        (lambda _client, upstream: upstream.data_received(kit.OK), None),
+        (lambda client, _upstream: client.eof_received(), Failure.CLIENT_GONE),
+        (lambda client, _upstream: client.connection_lost(None), Failure.CLIENT_GONE),
+        (lambda _client, upstream: upstream.expired(), Failure.TIMEOUT),
+        (lambda _client, upstream: upstream.data_received(b"nonsense"), Failure.PROTOCOL),
+    ]
+    for end, failure in ends:
         upstream, _ = rig.stock()
         client, _ = rig.connect()
         client.data_received(POST + b"x" * 40_000)
@@ -26,16 +32,10 @@ def test_everything_is_given_back_at_the_end(kit, rig) -> None:
         assert rig.plane.n_in_flight == 0
         assert rig.plane.held_bytes == 0
         assert not any(rig.plane.switch.in_flight().values())
-    assert [one.failure for one in rig.exchanges] == [
-        None,
-        Failure.CLIENT_GONE,
-        Failure.CLIENT_GONE,
-        Failure.TIMEOUT,
-        Failure.PROTOCOL,
-    ]
+        assert rig.exchanges[-1].failure is failure
 
 
-def test_a_body_is_held_no_longer_than_it_may_be_needed(kit, rig) -> None:
+def test_a_body_is_held_no_longer_than_it_may_be_needed(rig: Rig) -> None:
     """The first byte of an answer frees the request's body."""
     upstream, _ = rig.stock()
     rig.client.data_received(POST + b"x" * 40_000)
@@ -44,7 +44,7 @@ def test_a_body_is_held_no_longer_than_it_may_be_needed(kit, rig) -> None:
     assert rig.plane.n_in_flight == 1
 
 
-def test_held_bodies_together_are_bounded(kit, rig) -> None:
+def test_held_bodies_together_are_bounded(rig: Rig) -> None:
     """When all bodies together are too long to hold, they are passed on and not held."""
     rig.plane.held_bytes = 32 << 20
     _, paper = rig.stock()
@@ -55,7 +55,7 @@ def test_held_bodies_together_are_bounded(kit, rig) -> None:
     rig.plane.held_bytes = 0
 
 
-def test_a_running_exchange_ends_where_it_began(kit, rig) -> None:
+def test_a_running_exchange_ends_where_it_began(kit: type[Kit], rig: Rig) -> None:
     """A new routing is for new requests; one that runs keeps its model."""
     candidate, _ = rig.stock(Model.CANDIDATE)
     stable, _ = rig.stock(Model.STABLE)
@@ -67,7 +67,7 @@ def test_a_running_exchange_ends_where_it_began(kit, rig) -> None:
     assert [one.model for one in rig.exchanges] == [Model.CANDIDATE, Model.STABLE]
 
 
-def test_in_flight_counts_itself(kit, rig) -> None:
+def test_in_flight_counts_itself(kit: type[Kit], rig: Rig) -> None:
     """The record says how many ran on this model when it began."""
     for _ in range(3):
         rig.stock()
@@ -78,7 +78,7 @@ def test_in_flight_counts_itself(kit, rig) -> None:
     assert sorted(one.in_flight for one in rig.exchanges) == [1, 2, 3]
 
 
-def test_draining_asks_clients_to_close(kit, rig) -> None:
+def test_draining_asks_clients_to_close(kit: type[Kit], rig: Rig) -> None:
     """While the relay leaves, every answer says `Connection: close`, and the connection ends."""
     upstream, _ = rig.stock()
     rig.client.data_received(kit.GET)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import socket
+from typing import TYPE_CHECKING
 
 from proxy.relay.server import Server, ServerState
 from proxy.relay.settings import Listen
 
+if TYPE_CHECKING:
+    from tests.unit.relay.conftest import Kit, Rig
 
-def test_leaving_goes_by_its_states(kit) -> None:
+
+def test_leaving_goes_by_its_states(kit: type[Kit]) -> None:
     """Lame duck until its time is over, then draining until all are gone, then the end."""
     rig = kit.Rig(listen=Listen(lame_duck_s=5, grace_s=30))
     with socket.socket() as listening:
@@ -28,7 +32,7 @@ def test_leaving_goes_by_its_states(kit) -> None:
         assert server.state is ServerState.ENDED
 
 
-def test_quiet_connections_are_closed_while_draining(kit, rig) -> None:
+def test_quiet_connections_are_closed_while_draining(rig: Rig) -> None:
     """One that has been quiet for a second is closed, one that has just come is not."""
     with socket.socket() as listening:
         server = Server(rig.plane, listening)
@@ -43,7 +47,7 @@ def test_quiet_connections_are_closed_while_draining(kit, rig) -> None:
         assert server.state is ServerState.ENDED
 
 
-def test_draining_twice_is_draining_once(rig) -> None:
+def test_draining_twice_is_draining_once(rig: Rig) -> None:
     """A second call does not begin the lame-duck time anew."""
     with socket.socket() as listening:
         server = Server(rig.plane, listening)

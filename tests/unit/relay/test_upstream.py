@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxy.records import Failure
 
+if TYPE_CHECKING:
+    from tests.unit.relay.conftest import Kit, Rig
 
-def test_it_returns_to_the_pool_after_a_whole_answer(kit, rig) -> None:
+
+def test_it_returns_to_the_pool_after_a_whole_answer(kit: type[Kit], rig: Rig) -> None:
     """Both messages complete: idle again, and lent again."""
     upstream, _ = rig.stock()
     for _ in range(2):
@@ -34,7 +39,9 @@ def test_it_returns_to_the_pool_after_a_whole_answer(kit, rig) -> None:
         (b"SSH-2.0", "CLOSED"),
     ],
 )
-def test_the_framing_decides_where_it_goes(kit, rig, answer: bytes, state: str) -> None:
+def test_the_framing_decides_where_it_goes(
+    kit: type[Kit], rig: Rig, answer: bytes, state: str
+) -> None:
     """Each kind of answer leads to its state; what cannot be trusted is not used again."""
     upstream, _ = rig.stock()
     rig.client.data_received(kit.GET)
@@ -42,7 +49,9 @@ def test_the_framing_decides_where_it_goes(kit, rig, answer: bytes, state: str) 
     assert upstream.state is kit.Upstream[state]
 
 
-def test_an_answer_before_the_request_is_complete_costs_the_connection(kit, rig) -> None:
+def test_an_answer_before_the_request_is_complete_costs_the_connection(
+    kit: type[Kit], rig: Rig
+) -> None:
     """The rest of that request would be taken for the next one."""
     upstream, paper = rig.stock()
     rig.client.data_received(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\nab")
@@ -51,7 +60,7 @@ def test_an_answer_before_the_request_is_complete_costs_the_connection(kit, rig)
     assert paper.end == "abort"
 
 
-def test_only_silence_while_an_answer_is_due_counts(kit, rig) -> None:
+def test_only_silence_while_an_answer_is_due_counts(rig: Rig) -> None:
     """No deadline while the request still comes or the client is slow; one when it is complete."""
     upstream, _ = rig.stock()
     rig.client.data_received(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nab")
@@ -64,7 +73,7 @@ def test_only_silence_while_an_answer_is_due_counts(kit, rig) -> None:
     assert upstream.deadline_s == pytest.approx(rig.sweep.at_s + 60)
 
 
-def test_an_open_answer_ends_well_only_with_an_orderly_end(kit, rig) -> None:
+def test_an_open_answer_ends_well_only_with_an_orderly_end(kit: type[Kit], rig: Rig) -> None:
     """A FIN ends an answer of open length; anything else breaks it."""
     for orderly in (True, False):
         upstream, _ = rig.stock()
@@ -98,13 +107,13 @@ ANSWERS = st.lists(
 ).map(b"".join)
 
 
-def answered(kit, data: bytes, places: list[int]) -> tuple[object, ...]:
+def answered(kit: type[Kit], data: bytes, places: list[int]) -> tuple[object, ...]:
     """Let an upstream send `data`, cut at `places`, and end; give what the client saw."""
     rig = kit.Rig()
     upstream, _ = rig.stock()
     rig.client.data_received(kit.GET)
-    # As if the connection were fresh: no replay, which is a story of its own.
-    rig.client._running._reused = False
+    # As if it had been sent again already: replay is a story of its own.
+    rig.client._running.replayed = True
     cuts = sorted({min(place, len(data)) for place in places})
     for start, end in zip([0, *cuts], [*cuts, len(data)], strict=True):
         if start < end:
@@ -123,7 +132,9 @@ def answered(kit, data: bytes, places: list[int]) -> tuple[object, ...]:
 
 @settings(max_examples=300, deadline=None)
 @given(data=ANSWERS, places=st.lists(st.integers(0, 200), max_size=10))
-def test_any_answer_in_any_segmentation_gives_the_same(kit_class, data, places) -> None:
+def test_any_answer_in_any_segmentation_gives_the_same(
+    kit_class: type[Kit], data: bytes, places: list[int]
+) -> None:
     """A good answer is passed on alike however it is cut; a bad one is bad however it is cut."""
     whole = answered(kit_class, data, [])
     assert answered(kit_class, data, places) == whole
