@@ -13,6 +13,7 @@ import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import ClassVar, Final
@@ -27,19 +28,21 @@ from proxy.actuators.settings import (
     Receiver,
 )
 from proxy.alarms import AlarmSettings
-from proxy.document import Document, DocumentError, Problem, Value
+from proxy.document import HIDDEN, Document, DocumentError, Path_, Problem, Value
 from proxy.monitors.settings import Monitors
 from proxy.payload.protocols import ROUTES
 from proxy.payload.settings import Payload, Redact
 from proxy.policy.settings import PolicySettings
+from proxy.policy.settings import step as read_step
+from proxy.records import StepKind
 from proxy.relay import settings as relay
 from proxy.relay.settings import Listen, Mirror, Models, RelaySettings
 from proxy.telemetry.settings import Admin, JournalSettings, LogSettings, MetricsSettings
 from proxy.units import STRICT, NonEmpty, Seconds
 
-HIDDEN: Final = frozenset({"token", "secret", "routing_key", "key"})
-"""Keys whose values are never shown, however they were written."""
-SHOWN_URL: Final = frozenset({"url", "undo_url"})
+SECRET_WORDS: Final = ("token", "secret", "password", "key")
+"""A text under a key with one of these words in its name is never shown, however it was written."""
+URLS: Final = frozenset({"url", "undo_url"})
 """Keys of addresses, which may carry a secret path: shown for models, hidden for receivers."""
 
 
@@ -142,7 +145,9 @@ class Loaded:
     document: Document
     """The tree before secrets were filled in."""
     sha256: str
-    """Hash of file and environment overlay: two equal ones behave alike."""
+    """Hash of file and environment overlay, as the metrics show it."""
+    benchmark_sha256: str = ""
+    """Hash of the benchmark's file; empty when there is none, or none can be read."""
 
     @property
     def state_dir(self) -> Path:
@@ -156,6 +161,18 @@ class Loaded:
 
     def _beside(self, name: str) -> Path:
         return (self.path.parent / name).resolve()
+
+    def behaves_like(self, other: Loaded) -> bool:
+        """Tell whether putting one into force after the other would change nothing.
+
+        A secret that was rotated and a benchmark that was written again change something, although
+        the file that names them is the same.
+        """
+        return (self.sha256, self.benchmark_sha256, self.config) == (
+            other.sha256,
+            other.benchmark_sha256,
+            other.config,
+        )
 
     def relay_settings(self, worker: int, link_path: Path, routing_path: Path) -> RelaySettings:
         """Give what one relay is told."""
@@ -175,9 +192,12 @@ class Loaded:
         )
 
     def shown(self) -> dict[str, object]:
-        """Give the configuration in force as plain values, secrets hidden."""
+        """Give the configuration in force as plain values, secrets hidden.
+
+        What was written as a reference is shown as the reference.
+        """
         return {
-            name: _shown(getattr(self.config, name), (name,))
+            name: _shown(getattr(self.config, name), (name,), self.document.references)
             for name in (one.name for one in dataclasses.fields(self.config))
         }
 
@@ -206,7 +226,15 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> Loaded:
         raise ConfigError(error.problems) from error
     overlay = sorted(f"{name}={environment[name]}" for name in parsed.variables.values())
     digest = hashlib.sha256("\n".join([text, *overlay]).encode()).hexdigest()
-    return Loaded(config=_validated(tree, parsed), path=path, document=parsed, sha256=digest)
+    found = Loaded(config=_validated(tree, parsed), path=path, document=parsed, sha256=digest)
+    return dataclasses.replace(found, benchmark_sha256=_digest(found.benchmark_path))
+
+
+def _digest(path: Path | None) -> str:
+    try:
+        return "" if path is None else hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return ""
 
 
 def schema() -> dict[str, object]:
@@ -227,7 +255,7 @@ def _describe_inherited(kind: type[object], keys: dict[str, dict[str, str]]) -> 
 
 def _validated(tree: dict[str, Value], parsed: Document) -> Config:
     try:
-        return _ADAPTER.validate_python(tree)
+        config = _ADAPTER.validate_python(tree)
     except ValidationError as error:
         problems = []
         for found in error.errors(include_url=False):
@@ -235,6 +263,26 @@ def _validated(tree: dict[str, Value], parsed: Document) -> Config:
             message = _message(found["type"], found["msg"], path, found.get("input"))
             problems.append(parsed.problem(path, message))
         raise ConfigError(problems) from error
+    loose = [parsed.problem(path, message) for path, message in _loose_ends(config)]
+    if loose:
+        raise ConfigError(loose)
+    return config
+
+
+def _loose_ends(config: Config) -> Iterator[tuple[Path_, str]]:
+    """Give each rung of a ladder that names a receiver or a capacity step that is not there."""
+    known = {
+        StepKind.ESCALATE: ("receiver", [one.name for one in config.alerts.receivers]),
+        StepKind.EXPAND: ("capacity step", [one.name for one in config.capacity.steps]),
+    }
+    for alarm, rungs in config.policy.ladders.items():
+        for at, rung in enumerate(rungs):
+            step = read_step(rung)
+            kind, names = known.get(step.kind, ("", []))
+            if step.argument and step.argument not in names:
+                there = f"there are: {', '.join(names)}" if names else "there is none"
+                message = f"{rung!r} names no {kind}; {there}"
+                yield ("policy", "ladders", alarm.value, at), message
 
 
 def _is_tag(key: int | str) -> bool:
@@ -253,11 +301,28 @@ def _message(kind: str, text: str, path: tuple[int | str, ...], given: object) -
         case "value_error":
             return text.removeprefix("Value error, ")
         case _:
-            secret = bool(path) and path[-1] in HIDDEN
-            shown = "" if secret or isinstance(given, dict | list) else f", got {given!r}"
+            shown = f", got {given!r}" if _may_be_told(kind, path, given) else ""
             return f"{text[:1].lower()}{text[1:]}{shown}"
 
 
+def _may_be_told(kind: str, path: tuple[int | str, ...], given: object) -> bool:
+    """Tell whether a wrong value is surely no secret.
+
+    A text may be one in the wrong place, such as an address where a section belongs; it is told
+    where a number or one of some words was asked for.
+    """
+    if any(isinstance(key, str) and _is_secret(key) for key in path):
+        return False
+    if isinstance(given, str):
+        return kind.endswith("_parsing") or kind in {"literal_error", "enum"}
+    return isinstance(given, int | float)
+
+
+def _is_secret(key: str) -> bool:
+    return any(word in key.lower() for word in SECRET_WORDS)
+
+
+@cache
 def _known_keys() -> list[str]:
     return sorted(set(_keys(schema())))
 
@@ -271,17 +336,19 @@ def _keys(node: object) -> Iterator[str]:
             yield from _keys(value)
 
 
-def _shown(value: object, path: tuple[str, ...]) -> object:
+def _shown(value: object, path: Path_, references: Mapping[Path_, str]) -> object:
     """Give a settings value as plain values, with what must not be seen replaced."""
-    if path[-1] in HIDDEN and isinstance(value, str):
-        return "(hidden)" if value else ""
-    if path[-1] in SHOWN_URL and path[0] != "models":
-        return "(hidden)" if value else ""
+    key = next(key for key in reversed(path) if isinstance(key, str))
+    if path in references:
+        return references[path]
+    if isinstance(value, str) and (_is_secret(key) or (key in URLS and path[0] != "models")):
+        return HIDDEN if value else ""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         names = [one.name for one in dataclasses.fields(value)]
-        return {name: _shown(getattr(value, name), (*path, name)) for name in names}
+        return {name: _shown(getattr(value, name), (*path, name), references) for name in names}
     if isinstance(value, Mapping):
-        return {str(key): _shown(item, (*path, str(key))) for key, item in value.items()}
+        items = {str(key): item for key, item in value.items()}
+        return {key: _shown(item, (*path, key), references) for key, item in items.items()}
     if isinstance(value, tuple | list):
-        return [_shown(item, path) for item in value]
+        return [_shown(item, (*path, at), references) for at, item in enumerate(value)]
     return value

@@ -25,6 +25,8 @@ MAX_NODES: Final = 20_000
 """Values after aliases are followed; more is an alias bomb, not a configuration."""
 MAX_DEPTH: Final = 50
 """Sections within sections; deeper is a loop of aliases, or meant to hurt."""
+MAX_INT: Final = 2**53
+"""Largest whole number: the largest that every reader of JSON takes as it is."""
 MAX_SECRET_BYTES: Final = 64 * 1024
 """Longest file that `${file:PATH}` may name."""
 HIDDEN: Final = "(hidden)"
@@ -228,6 +230,8 @@ class _Reader:
         except (yaml.YAMLError, ValueError, LookupError):
             self._complain(line, path, f"cannot be read as {kind}")
             return None
+        if isinstance(value, int) and abs(value) > MAX_INT:
+            self._complain(line, path, f"is larger than {MAX_INT}")
         return value if isinstance(value, bool | int | float) else None
 
     def _complain(self, line: int, path: Path_, message: str) -> None:

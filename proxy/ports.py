@@ -36,7 +36,7 @@ def bind(listen: Listen) -> list[socket.socket]:
             one = _listening(listen.host, port, shared=listen.workers > 1)
             found.append(one)
             port = one.getsockname()[1]
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         for one in found:
             one.close()
         raise StartError(port_trouble("listen", listen.host, listen.port, error)) from error
@@ -59,9 +59,10 @@ def _listening(host: str, port: int, *, shared: bool) -> socket.socket:
     return listening
 
 
-def port_trouble(key: str, host: str, port: int, error: OSError) -> str:
+def port_trouble(key: str, host: str, port: int, error: OSError | UnicodeError) -> str:
     """Say in one line which port cannot be had, why, and what to do."""
-    why = error.strerror or str(error)
+    # A UnicodeError: the host is no name that could be looked up.
+    why = (error.strerror if isinstance(error, OSError) else "") or str(error)
     return (
         f"{key}: {host}:{port} cannot be listened on: {why}; "
         f"end what uses it, or set {key}.port and {key}.host"

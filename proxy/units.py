@@ -21,6 +21,11 @@ Port = Annotated[int, Ge(0), Le(65535)]
 Positive = Annotated[float, Gt(0)]
 NonEmpty = Annotated[str, MinLen(1)]
 
-STRICT: Final[dict[str, object]] = {"extra": "forbid", "use_attribute_docstrings": True}
-"""Put as `__pydantic_config__` on every settings class: unknown keys are errors, and the docstring
-below each field becomes its description in the JSON Schema."""
+STRICT: Final[dict[str, object]] = {
+    "extra": "forbid",
+    "use_attribute_docstrings": True,
+    "allow_inf_nan": False,
+}
+"""Put as `__pydantic_config__` on every settings class: unknown keys are errors, numbers are finite
+(the relay gets them as JSON, which knows no others), and the docstring below each field becomes its
+description in the JSON Schema."""
