@@ -102,3 +102,17 @@ def test_without_receivers_nothing_waits(tmp_path: Path, make_notice: MakeNotice
     notifier.offer(make_notice())
     assert notifier.waiting() == {}
     assert list(tmp_path.glob("*.notice")) == []
+
+
+@pytest.mark.parametrize(
+    ("n_failures", "least_s", "most_s"),
+    [(1, 0.5, 1.0), (2, 1.0, 2.0), (4, 4.0, 8.0), (10, 150.0, 300.0), (10_000, 150.0, 300.0)],
+)
+def test_pauses_double_with_jitter_up_to_the_limit(
+    tmp_path: Path, n_failures: int, least_s: float, most_s: float
+) -> None:
+    """From a second to five minutes; never less than half, so that no receiver is hammered."""
+    notifier = Notifier(SETTINGS, tmp_path, count=Counts().add)
+    pauses = [notifier._pause_s(n_failures) for _ in range(200)]
+    assert least_s <= min(pauses) < max(pauses) <= most_s
+    assert max(pauses) - min(pauses) > 0.5 * (most_s - least_s)
