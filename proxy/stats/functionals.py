@@ -8,6 +8,7 @@ mid-rank u = F_reference(x) instead of x makes all of this free of the unit and 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -26,6 +27,9 @@ ODD_BIN = -1
 TAIL_SLACK = 1.2
 """A tail of 1 % takes the bins up to 1.2 %: with ties no bin border may lie exactly at 1 %."""
 TAILS = (("0.1 %", 0.001), ("1 %", 0.01))
+
+COMMON_BIN = 0.01
+"""Bins of repeated values with less than this share are not watched one by one."""
 
 
 class Form(StrEnum):
@@ -86,8 +90,15 @@ def mid_ranks(masses: Floats) -> Floats:
     return ranks
 
 
-def numeric_functionals(masses: Floats) -> tuple[Functional, ...]:
-    """Give the functionals of a numeric column with these masses ([bins], special bins last)."""
+def numeric_functionals(masses: Floats, bin_names: Sequence[str] = ()) -> tuple[Functional, ...]:
+    """Give the functionals of a numeric column.
+
+    Args:
+        masses: float array [bins], special bins last.
+        bin_names: given for a column of repeated values, such as hours or route lengths: then the
+            share of each common bin is watched, too. An hour that is off by one hardly moves the
+            location, but it moves every share.
+    """
     rank = mid_ranks(masses)
     has_value = np.ones(len(masses), dtype=np.bool_)
     has_value[-N_SPECIAL_BINS:] = False
@@ -103,7 +114,12 @@ def numeric_functionals(masses: Floats) -> tuple[Functional, ...]:
         )
         for name, values, scale in shapes
     )
-    return means + _tails(masses, has_value) + _special_shares(len(masses))
+    common = tuple(
+        _share(f"value {name}", np.arange(len(masses)) == place, has_value)
+        for place, name in enumerate(bin_names)
+        if masses[place] >= COMMON_BIN and has_value[place]
+    )
+    return means + _tails(masses, has_value) + common + _special_shares(len(masses))
 
 
 def categorical_functionals(categories: tuple[str, ...], n_bins: int) -> tuple[Functional, ...]:

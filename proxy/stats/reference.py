@@ -74,7 +74,9 @@ class ColumnProfile(Struct, frozen=True, kw_only=True):
     def functionals(self) -> tuple[Functional, ...]:
         """Give what is watched about this column."""
         if self.kind is Kind.NUMERIC:
-            return numeric_functionals(np.asarray(self.masses))
+            repeated = len(self.edges) < N_EDGES
+            names = self.bin_names() if repeated else ()
+            return numeric_functionals(np.asarray(self.masses), names)
         return categorical_functionals(self.categories, len(self.masses))
 
     def bin_names(self) -> list[str]:

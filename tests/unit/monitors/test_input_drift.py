@@ -260,3 +260,51 @@ def test_without_benchmark_or_when_switched_off_nothing_is_known() -> None:
         assert not monitor.restore(b"")
         assert "reason" in monitor.detail()
         monitor.reset()
+
+
+ODD_REFERENCES: dict[str, list[Scalar]] = {
+    "constant": [7.0] * 3000,
+    "all missing": [None] * 3000,
+    "one row": [1.5],
+    "infinities": [math.inf, -math.inf, 1.0] * 1000,
+    "changes type": [1.0] * 1500 + ["one"] * 1500,
+    "a category per row": [f"id-{i}" for i in range(3000)],
+    "rising timestamps": [1.6e9 + i for i in range(3000)],
+    "falling timestamps": [1.6e9 - i for i in range(3000)],
+    "huge": [1e300, -1e300, 1e-300] * 1000,
+    "rare value": [0.0] * 2999 + [1.0],
+}
+
+
+@pytest.mark.parametrize("name", ODD_REFERENCES)
+@pytest.mark.parametrize("ordered", [False, True])
+def test_odd_references_neither_crash_nor_alarm(name: str, *, ordered: bool) -> None:
+    """Whatever was certified, the same rows again in any order are no drift."""
+    values = ODD_REFERENCES[name]
+    rng = np.random.default_rng(1)
+    certified = Benchmark(
+        created_utc="2026-01-01T00:00:00Z",
+        models={},
+        input=build_profile({"odd": values}, rng, ordered=ordered),
+    )
+    monitor = InputDrift(SETTINGS, certified, ENGINE)
+    for tick in range(100):
+        again = [values[int(i)] for i in rng.integers(0, len(values), 50)]
+        monitor.observe(rows_of({"odd": again}))
+        assert monitor.judge(float(tick)).verdict is not Verdict.BREACH
+    monitor.detail()
+
+
+def test_thousands_of_columns_are_watched_up_to_the_bound() -> None:
+    """Ten thousand columns are no crash; the bound keeps the heaviest thousand."""
+    rng = np.random.default_rng(1)
+    wide: dict[str, list[Scalar]] = {f"c{i}": [1.0, 2.0, 3.0, 4.0] for i in range(10_000)}
+    certified = Benchmark(created_utc="", models={}, input=build_profile(wide, rng, ordered=False))
+    monitor = InputDrift(SETTINGS, certified, ENGINE)
+    for tick in range(3):
+        monitor.observe(rows_of(dict(wide)))
+        finding = monitor.judge(float(tick))
+    assert finding.verdict is Verdict.UNKNOWN
+    streams = monitor.detail()["streams"]
+    assert isinstance(streams, list)
+    assert len(streams) == 1000
