@@ -18,6 +18,8 @@ from proxy.stats.functionals import N_SPECIAL_BINS, Bins, Floats
 
 N_EDGES: Final = 65
 """Edges of a column without ties: minimum, 63 inner quantiles, maximum."""
+FINITE: Final = -1.7976931348623157e308
+"""The least finite number."""
 SCALARS: Final[tuple[type, ...]] = (bool, int, float)
 """What counts as a number."""
 
@@ -49,15 +51,31 @@ class NumericBinner:
 
     def bins(self, values: Sequence[Scalar]) -> Bins:
         """Give the bin of each value. A boolean counts as 0 or 1."""
-        return self.bins_of_numbers(to_numbers(values))
-
-    def bins_of_numbers(self, numbers: Floats) -> Bins:
-        """Give the bin of each number: NaN is missing, an infinity is of another type."""
+        numbers = to_numbers(values)
         bins: Bins = np.searchsorted(self._borders, numbers, side="right")
         if not np.isfinite(numbers).all():
             bins[np.isnan(numbers)] = self.n_value_bins
             bins[np.isinf(numbers)] = self.n_value_bins + 1
         return bins
+
+    def count(self, numbers: Floats) -> Bins:
+        """Give the number of values in each bin; NaN is missing, infinities are of another type.
+
+        Sorting first and looking up the borders among the numbers takes a third of the time of
+        looking up each number among the borders.
+        """
+        ordered = np.sort(numbers)
+        # NaN is sorted to the end, the infinities to either side of the finite numbers.
+        n_numbers = int(np.searchsorted(ordered, np.inf, side="right"))
+        first, last = np.searchsorted(ordered, FINITE, side="left"), n_numbers
+        if last and ordered[last - 1] == np.inf:
+            last = int(np.searchsorted(ordered, np.inf, side="left"))
+        counts: Bins = np.empty(self.n_bins, dtype=np.intp)
+        places = np.searchsorted(ordered[:last], self._borders, side="left")
+        counts[: self.n_value_bins] = np.diff(places, prepend=first, append=last)
+        counts[-2] = len(ordered) - n_numbers
+        counts[-1] = n_numbers - last + int(first)
+        return counts
 
 
 class CategoryBinner:

@@ -77,7 +77,7 @@ class ColumnCounter:
             binner, values = self._binners[place], self._waiting[place]
             if isinstance(binner, NumericBinner):
                 numbers[name] = to_numbers(values)
-                self._watch.add(place, binner.bins_of_numbers(numbers[name]))
+                self._watch.add_counts(place, binner.count(numbers[name]))
             else:
                 self._watch.add(place, binner.bins(values))
             values.clear()
@@ -93,7 +93,7 @@ class ColumnCounter:
         for place, values in enumerate(derive(self._multivariate, standard)):
             binner = self._derived[place]
             if isinstance(binner, NumericBinner):
-                self._watch.add(first + place, binner.bins_of_numbers(values))
+                self._watch.add_counts(first + place, binner.count(values))
 
     def clear(self) -> None:
         """Drop what is waiting."""

@@ -76,6 +76,10 @@ class Watch:
         place = self.layout.bins[stream]
         self.pending[place] += np.bincount(bins, minlength=place.stop - place.start)
 
+    def add_counts(self, stream: int, counts: Bins) -> None:
+        """Count rows of a stream, given the number of rows in each bin."""
+        self.pending[self.layout.bins[stream]] += counts
+
     def tick(self) -> None:
         """Fold what was counted since the last tick."""
         counts, self.pending = self.pending, np.zeros_like(self.pending)
