@@ -84,6 +84,14 @@ def test_hostile_bodies_have_a_reason(body: bytes, reason: Reason) -> None:
     assert caught.value.reason is reason
 
 
+def test_the_deepest_nesting_allowed_is_read() -> None:
+    """The bound itself is within the bounds, one level more is not."""
+    assert parse.loads(b"[" * 32 + b"]" * 32, 32)
+    assert parse.loads(b"[" + b"[]," * 100 + b"[]]", 2)
+    with pytest.raises(Unreadable):
+        parse.loads(b"[" * 33 + b"]" * 33, 32)
+
+
 def test_numbers_that_are_none_are_missing() -> None:
     """`NaN` and `Infinity`, which Python servers write, become missing; strings stay."""
     body = json.dumps({"a": [math.nan, -math.inf, 1.5], "b": 'NaN "Infinity"'}).encode()

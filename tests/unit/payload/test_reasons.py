@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
+from proxy.payload.protocols import Protocol
 from proxy.payload.reasons import Reason, Unreadable
+
+DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "protocols.md"
 
 
 def test_reasons_are_few_and_fit_a_label() -> None:
@@ -21,3 +25,9 @@ def test_an_unreadable_body_says_why() -> None:
         "The body is empty.",
         "The body is empty.",
     )
+
+
+def test_every_reason_and_protocol_is_documented() -> None:
+    """People who meet a word in a metric or write one into a configuration find it explained."""
+    text = DOCUMENT.read_text("utf-8")
+    assert [word for word in (*Reason, *Protocol) if f"`{word}`" not in text] == []

@@ -66,6 +66,17 @@ def test_pieces_after_the_last_stamp_are_not_timed(reading: Any) -> None:
     assert found["deltas"] == [6]
 
 
+def test_a_stream_that_was_stamped_to_its_end_is_timed_to_its_end(reading: Any) -> None:
+    """The relay's own record agrees with the last stamp: nothing is left out."""
+    body = [piece(str(i)) for i in range(3)]
+    pieces = [(10.1 + i / 10, one) for i, one in enumerate(body)]
+    record = reading.timed(first_s=10.1, last_s=10.3, n_chunks=3)
+    found = reading.stream(PATH, pieces, stream=record)
+    assert found["tokens_per_s"] == [pytest.approx(10)]
+    assert found["gap_max_s"] == [pytest.approx(0.1)]
+    assert found["gap_mean_s"] == [pytest.approx(0.1)]
+
+
 def test_a_clock_that_stood_still_gives_no_rate(reading: Any) -> None:
     """All tokens in one chunk: gaps of zero, and no rate of tokens."""
     found = reading.stream(PATH, [(10.5, piece("a") + piece("b"))])

@@ -77,6 +77,22 @@ def test_a_stream_is_put_together(reading: Any) -> None:
     assert found["end"] == ["complete"]
 
 
+def test_tool_uses_of_a_stream_are_counted(reading: Any) -> None:
+    """Each block that begins as a tool use is a call; its arguments are content."""
+    tool = event("content_block_start", index=1, content_block={"type": "tool_use", "name": "f"})
+    arguments = {"type": "input_json_delta", "partial_json": "{}"}
+    pieces = [
+        (10.1, START),
+        (10.2, event("content_block_start", index=0, content_block={"type": "text", "text": ""})),
+        (10.4, tool + event("content_block_delta", index=1, delta=arguments)),
+        (10.5, STOP),
+    ]
+    found = reading.stream(PATH, pieces)
+    assert found["tool_calls"] == [1]
+    assert found["ttft_s"] == [pytest.approx(0.4)]
+    assert found["answer.chars"] == [0]
+
+
 def test_an_error_event_ends_the_stream(reading: Any) -> None:
     """An overloaded server says so in the stream."""
     found = reading.stream(PATH, [(10.1, START + text("x") + event("error", error={}))])

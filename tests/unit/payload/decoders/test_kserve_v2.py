@@ -159,6 +159,15 @@ def test_numbers_that_are_not_finite_are_missing(reading: Any) -> None:
     assert reading.input(PATH, body, fields) == {"x": [1.0, None, None]}
 
 
+def test_a_batch_of_binary_rows_with_gaps_is_read(reading: Any) -> None:
+    """A missing cell keeps its place in its row."""
+    raw = np.array([[1.0, np.nan], [3.0, 4.0]]).tobytes()
+    size = {"binary_data_size": len(raw)}
+    head = request({"name": "x", "shape": [2, 2], "datatype": "FP64", "parameters": size})
+    fields = {"inference-header-content-length": str(len(head))}
+    assert reading.input(PATH, head + raw, fields) == {"x[0]": [1.0, 3.0], "x[1]": [None, 4.0]}
+
+
 def test_a_binary_answer_is_told_by_its_field_alone(reading: Any) -> None:
     """KServe's binary answer has no media type."""
     head = json.dumps(

@@ -37,4 +37,8 @@ def test_a_stream_is_put_together(reading: Any) -> None:
     assert found["answer.chars"] == [2]
     assert found["ttft_s"] == [pytest.approx(0.4)]
     assert found["end"] == ["complete"]
+    broken = b'data: {"error": {"message": "boom"}}\n\n'
+    assert reading.stream(PATH, [(10.1, piece % b"ab" + broken)])["end"] == ["error"]
+    named = b'event: error\ndata: {"message": "boom"}\n\n'
+    assert reading.stream(PATH, [(10.1, named)])["end"] == ["error"]
     assert reading.stream(PATH, [(10.1, b": ping\n\n")]).reason == "no_rows"

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from proxy.records import Message
+
 PATH = "/v1/embeddings"
 VECTOR = [0.5, -0.5, 0.5, 0.5]
 
@@ -27,6 +29,14 @@ def test_lists_and_base64_are_the_same_vector(reading: Any) -> None:
     assert found["embedding.norm"] == [pytest.approx(1.0)]
     assert found["embedding.width"] == [4]
     assert found["prompt_tokens"] == [3]
+
+
+def test_the_id_joins_the_answer(reading: Any) -> None:
+    """Servers that name their answers are believed."""
+    body = b'{"id": "emb-1", "data": [{"embedding": [0.5, 1.5]}]}'
+    capture = reading.capture(PATH, None, Message({}, body, truncated=False))
+    (rows,) = reading.decoder.decode(capture)
+    assert rows.correlation == ("emb-1",)
 
 
 def test_each_text_is_a_row(reading: Any) -> None:

@@ -96,6 +96,15 @@ def test_plain_text_is_described(reading: Any) -> None:
     assert bad.reason == "not_utf8"
 
 
+def test_a_text_cut_within_a_character_is_timed(reading: Any) -> None:
+    """The capture limit may cut a character in two: that is no fault of the text."""
+    pieces = [(10.02, "tök ".encode()), (10.05, "ö".encode()[:1])]
+    found = reading.stream("/gen", pieces, truncated=True)
+    assert found["end"] == ["cut"]
+    assert found["ttft_s"] == [pytest.approx(0.02)]
+    assert found["answer.chars"] == [None]
+
+
 def test_an_error_is_no_prediction(reading: Any) -> None:
     """An object with nothing but `error` is not a row."""
     assert reading.output(PATH, b'{"error": "boom"}').reason == "error_body"
