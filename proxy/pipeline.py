@@ -9,7 +9,7 @@ can drive the same code with times of their own.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -34,7 +34,6 @@ from proxy.records import (
     Model,
     Outcome,
     Pair,
-    Position,
     Posture,
     Pulse,
     Routing,
@@ -62,7 +61,7 @@ class Meter(Protocol):
         """Count a body: `decoded`, or why not."""
 
     def pair(self, result: str) -> None:
-        """Count a pair: `joined`, or `expired`."""
+        """Count a mirrored pair: `agree`, `differ`, or `expired` (the other half never came)."""
 
 
 class Keeper(Protocol):
@@ -115,14 +114,19 @@ class Pipeline:
         monitors: Sequence[Monitor],
         decoder: Decoder,
         *,
+        differ: Callable[[Pair], bool],
         meter: Meter,
         keeper: Keeper,
     ) -> None:
-        """Begin with nothing known: no evidence, no alarm, traffic on the candidate."""
+        """Begin with nothing known: no evidence, no alarm, traffic on the candidate.
+
+        `differ` says whether the answers of a pair differ by the certified rule.
+        """
         self._plan = plan
         self._monitors: Mapping[AlarmName, Monitor] = {one.name: one for one in monitors}
         self._rules = {name: plan.alarms.rule(name) for name in self._monitors}
         self._decoder = decoder
+        self._differ = differ
         self._meter = meter
         self._keeper = keeper
         self._joiner = PairJoiner(MAX_PAIRS, MAX_PAIR_AGE_S)
@@ -162,13 +166,10 @@ class Pipeline:
         """Bring the answers of both models together, whichever comes first."""
         pair_id = exchange.id if exchange.pair_id is None else exchange.pair_id
         pair = self._joiner.offer(rows, pair_id)
-        if exchange.position is Position.SHADOW or pair is not None:
-            self._meter.pair("waiting" if pair is None else "joined")
-        if pair is not None:
-            self._show(pair)
-
-    def _show(self, pair: Pair) -> None:
+        if pair is None:
+            return
         self._pairs_now += 1
+        self._meter.pair("differ" if self._differ(pair) else "agree")
         for monitor in self._monitors.values():
             monitor.observe(pair)
 
@@ -260,15 +261,12 @@ class Pipeline:
         self.routing = self._route(self.routing)
         return action
 
-    def adopt(self, routing: Routing) -> bool:
+    def adopt(self, found: Routing, now_s: float) -> bool:
         """Take over a routing that is newer than the posture: a crash came between the two."""
-        if routing.epoch <= self.routing.epoch:
+        if found.epoch <= self.routing.epoch:
             return False
-        because = "routing found on disk, newer than the saved state"
-        self.posture = msgspec.structs.replace(
-            self.posture, serving=routing.serving, because=because
-        )
-        self.routing = self._route(routing)
+        self.posture = policy.resume(self.posture, self.routing, found, now_s)
+        self.routing = self._route(found)
         return True
 
     def settle(self, outcome: Outcome) -> None:

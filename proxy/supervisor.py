@@ -28,8 +28,10 @@ from proxy.ports import StartError, bind, port_trouble
 from proxy.probe import PROBE_EVERY_S, Probe
 from proxy.records import Health, Model
 from proxy.tasks import TaskGroup
+from proxy.telemetry.answers import serve_tcp
 from proxy.telemetry.desk import DeskError, JsonObject, ProcessVitals
 from proxy.telemetry.door import Door
+from proxy.trial import benchmark_trouble
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +64,9 @@ class Supervisor:
         self._is_signalled = False
         self._end = asyncio.Event()
         self._now = asyncio.Event()
+        self._probes: list[asyncio.Task[None] | None] = []
         self._reloaded_ok = True
+        self._is_reloading = False
 
     # Starting and ending.
 
@@ -114,12 +118,9 @@ class Supervisor:
     async def _open_door(self) -> web.AppRunner:
         admin = self._loaded.config.admin
         door = Door(self, admin, self._run_dir / API_SOCKET)
-        runner = web.AppRunner(door.application(), access_log=None)
-        await runner.setup()
         try:
-            await web.TCPSite(runner, admin.host, admin.port).start()
+            runner, _ = await serve_tcp(door.application(), admin.host, admin.port)
         except OSError as error:
-            await runner.cleanup()
             for listening in self._sockets:
                 listening.close()
             raise StartError(port_trouble("admin", admin.host, admin.port, error)) from error
@@ -190,10 +191,7 @@ class Supervisor:
         listening = self._sockets[worker]
 
         def launch() -> Launch:
-            # A file without a name: the settings may hold the names of keys and certificates.
-            file = os.memfd_create("relay-settings")
-            os.write(file, raw)
-            os.lseek(file, 0, os.SEEK_SET)
+            file = _nameless(raw)
             descriptors = (file, listening.fileno())
             return Launch(
                 arguments=(
@@ -209,19 +207,32 @@ class Supervisor:
         return launch
 
     def _launch_watcher(self) -> Launch:
+        # Not from the file: what stands there now may not have been put into force.
+        file = _nameless(self._loaded.text.encode())
         return Launch(
             arguments=(
                 *(sys.executable, "-m", "proxy.watcher", str(self._loaded.path)),
+                *("--text-fd", str(file)),
                 *("--run-dir", str(self._run_dir)),
                 *("--pulse-fd", "{pulse}"),
-            )
+            ),
+            descriptors=(file,),
+            owned=(file,),
         )
 
     def _start_probes(self) -> None:
+        """Ask the models of the configuration in force, and those of an earlier one no more."""
+        for probe in self._probes:
+            if probe is not None:
+                probe.cancel()
         models = self._loaded.config.models
-        for model, upstream in ((Model.CANDIDATE, models.candidate), (Model.STABLE, models.stable)):
-            if upstream is not None:
-                self._tasks.spawn(f"probe.{model}", self._probe_for_ever(Probe(model, upstream)))
+        asked = {Model.CANDIDATE: models.candidate, Model.STABLE: models.stable}
+        self._health = {model: one for model, one in self._health.items() if asked[model]}
+        self._probes = [
+            self._tasks.spawn(f"probe.{model}", self._probe_for_ever(Probe(model, upstream)))
+            for model, upstream in asked.items()
+            if upstream is not None
+        ]
 
     async def _probe_for_ever(self, probe: Probe) -> None:
         try:
@@ -238,20 +249,25 @@ class Supervisor:
         """Give whether relays live. While the first ones start, they are given their time."""
         dead = [child.name for child in self._relays if child.pid is None and child.n_starts > 1]
         reasons = [f"{name} is not running" for name in dead]
-        return len(dead) < max(1, len(self._relays)), reasons
+        return len(dead) < max(1, len(self._relays)) or self._is_listening(), reasons
 
     def ready(self) -> tuple[bool, Sequence[str]]:
         """Give whether traffic may come: a relay listens, a model answers, nobody drains."""
         reasons = []
         if self._draining:
             reasons.append(f"draining ({self._draining})")
-        if not any(child.is_alive() and _listens(child) for child in self._relays):
+        if not self._is_listening():
             reasons.append("no relay is listening yet")
         answers = [health for health in self._health.values() if health.ready]
         if not answers:
             told = [f"{model}: {health.reason}" for model, health in self._health.items()]
             reasons.append("no model is ready" + (f" ({'; '.join(told)})" if told else " yet"))
         return not reasons, reasons
+
+    def _is_listening(self) -> bool:
+        """Tell whether connections are taken; while relays are replaced, by the old ones."""
+        relays = (*self._relays, *self._retired)
+        return any(child.is_alive() and _listens(child) for child in relays)
 
     def processes(self) -> Mapping[str, ProcessVitals]:
         """Give each process by its name."""
@@ -285,32 +301,50 @@ class Supervisor:
     async def reload(self, by: str) -> JsonObject:
         """Put the configuration into force again, all or nothing, without losing a request.
 
-        New relays join on the same sockets before the old ones drain; the watcher is started again
+        A benchmark or a secret that was written again under its old name is a change too. New
+        relays join on the same sockets before the old ones drain; the watcher is started again
         and goes on from its state. Ports, workers and the state's folder need a restart.
 
         Raises:
             DeskError: the file cannot be used, or changes what needs a restart; all stays as it is.
         """
+        if self._is_reloading or self._draining:
+            why = "draining" if self._draining else "reloading already"
+            raise DeskError(409, "busy", f"stablehand is {why}.", "Ask again when it has ended.")
+        self._is_reloading = True
+        try:
+            return await self._reload(by)
+        finally:
+            self._is_reloading = False
+
+    async def _reload(self, by: str) -> JsonObject:
+        """See `reload`."""
         try:
             fresh = await asyncio.to_thread(load, self._loaded.path)
             _check_same_ground(self._loaded, fresh)
         except ConfigError as error:
             self._reloaded_ok = False
+            hint = "Correct the file; the old one stays in force."
+            raise DeskError(422, "bad_config", str(error), hint) from error
+        trouble = await asyncio.to_thread(benchmark_trouble, fresh)
+        self._reloaded_ok = not trouble
+        if trouble:
             raise DeskError(
-                422, "bad_config", str(error), "Correct the file; the old one stays in force."
-            ) from error
-        self._reloaded_ok = True
-        if fresh.sha256 == self._loaded.sha256:
+                422, "bad_benchmark", trouble, "Certify again; the old one stays in force."
+            )
+        if fresh.behaves_like(self._loaded):
             return {"changed": False, "config_sha256": fresh.sha256}
         log.info("reloading for %s", by)
         self._loaded = fresh
+        self._start_probes()
         self._retire_relays()
         if self._watcher is not None:
             # The old watcher writes its state down before the new one reads it.
             old = self._watcher
             old.stop()
             await self._until_ended([old], WATCHER_GRACE_S)
-            self._watcher = self._keep("watcher", self._launch_watcher)
+            if not self._draining:
+                self._watcher = self._keep("watcher", self._launch_watcher)
         return {"changed": True, "config_sha256": fresh.sha256}
 
     def _retire_relays(self) -> None:
@@ -327,6 +361,14 @@ class Supervisor:
             await asyncio.sleep(0.05)
         for child in old:
             child.stop()
+
+
+def _nameless(content: bytes) -> int:
+    """Give a descriptor of a file without a name: what is in it is for one child only."""
+    file = os.memfd_create("stablehand")
+    os.write(file, content)
+    os.lseek(file, 0, os.SEEK_SET)
+    return file
 
 
 def _listens(child: Child) -> bool:

@@ -60,9 +60,13 @@ class Switch:
         self.pool = pool
 
     def alternative(self, model: Model) -> tuple[Model, Pool] | None:
-        """Give the other model and its pool; `None`: there is no other."""
-        pool = self._serving.get(model.other)
-        return None if pool is None else (model.other, pool)
+        """Give the model that takes over a request that `model` refused, and its pool.
+
+        Only stable takes over: a candidate that traffic was led away from may answer wrongly, and
+        a wrong prediction is worse than an error that says so.
+        """
+        pool = self._serving.get(Model.STABLE)
+        return None if pool is None or model is Model.STABLE else (Model.STABLE, pool)
 
     def shadow(self, model: Model) -> Pool | None:
         """Give the pool for copies to `model`; `None`: it does not exist."""

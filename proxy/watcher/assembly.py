@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from proxy import benchmark
 from proxy.benchmark import Benchmark, BenchmarkError
@@ -19,6 +19,8 @@ from proxy.monitors.schema import Schema
 from proxy.monitors.throughput import Throughput
 from proxy.monitors.watching import Watching
 from proxy.pipeline import Plan
+from proxy.records import Pair
+from proxy.stats.compare import compare
 
 log = logging.getLogger(__name__)
 
@@ -104,3 +106,18 @@ def categories_of(certified: Benchmark | None) -> Mapping[str, frozenset[str]]:
         for column in profile.columns:
             known[column.name] = known.get(column.name, frozenset()) | set(column.categories)
     return known
+
+
+def differ_of(certified: Benchmark | None) -> Callable[[Pair], bool]:
+    """Give the certified rule by which the answers of two models differ.
+
+    Without one, answers that are numbers must be equal: the strictest rule, for counting only.
+    """
+    agreement = certified.agreement if certified is not None else None
+    scales = agreement.scales if agreement is not None else {}
+    far = agreement.far if agreement is not None else 0.0
+
+    def differ(pair: Pair) -> bool:
+        return any(row.differs(far) for row in compare(pair, scales))
+
+    return differ

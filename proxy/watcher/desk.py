@@ -17,7 +17,6 @@ from proxy.policy import Incident
 from proxy.records import AlarmName, AlarmState, Model, Position, Pulse, Side, Verdict
 from proxy.telemetry import words
 from proxy.telemetry.desk import (
-    AgreementView,
     AlarmView,
     DeskError,
     EntryView,
@@ -29,7 +28,7 @@ from proxy.telemetry.desk import (
 )
 from proxy.telemetry.journal import Journal
 from proxy.telemetry.metrics import Metrics
-from proxy.telemetry.streams import stream_views
+from proxy.telemetry.streams import agreement_view, stream_views
 from proxy.telemetry.traffic import Traffic
 from proxy.watcher.hands import Hands
 from proxy.watcher.samples import Samples
@@ -92,7 +91,7 @@ class WatcherDesk:
             traffic=office.traffic.view(clock.now_s(), self._in_flight()),
             alarms=tuple(self.alarms()),
             streams=self._streams(),
-            agreement=self._agreement(),
+            agreement=agreement_view(office.pipeline.detail(AlarmName.DISAGREEMENT)),
             timeline=self._timeline(),
             config_sha256=office.loaded.sha256,
             notes=tuple(self._notes()),
@@ -178,11 +177,11 @@ class WatcherDesk:
                 "No stable model is configured: traffic cannot be led to it.",
                 "Set models.stable in the configuration and reload.",
             )
-        office.hands.write(
-            "override", {"by": by, "why": why, "model": "auto" if model is None else model.value}
-        )
         action = office.pipeline.override(model, by, clock.now_s())
         office.hands.switch(action)
+        office.hands.person_spoke(
+            "override", {"by": by, "why": why, "model": "auto" if model is None else model.value}
+        )
         return self.routing()
 
     async def acknowledge(self, name: AlarmName | None, by: str, why: str) -> Sequence[AlarmName]:
@@ -192,7 +191,7 @@ class WatcherDesk:
         pipeline.acknowledge(name, by, why, clock.now_s())
         after = pipeline.posture.acknowledgements
         taken = [AlarmName(one) for one, seen in after.items() if before.get(one) != seen]
-        self._office.hands.write("ack", {"by": by, "why": why, "alarms": taken})
+        self._office.hands.person_spoke("ack", {"by": by, "why": why, "alarms": taken})
         return taken
 
     async def reload(self, by: str) -> JsonObject:
@@ -271,26 +270,11 @@ class WatcherDesk:
         ]
         return tuple(sorted(views, key=lambda view: -view.strength)[:STREAMS])
 
-    def _agreement(self) -> AgreementView:
-        pipeline = self._office.pipeline
-        detail = pipeline.detail(AlarmName.DISAGREEMENT)
-        alarm = pipeline.alarms.get(AlarmName.DISAGREEMENT)
-        finding = alarm.finding if alarm is not None else None
-        estimate, floor = detail.get("disagreement"), detail.get("certified_disagreement")
-        interval = detail.get("disagreement_interval")
-        return AgreementView(
-            estimate=estimate if isinstance(estimate, float) else None,
-            interval=_interval(interval),
-            floor=floor if isinstance(floor, float) else None,
-            n_pairs=pipeline.n_pairs,
-            words=finding.reason if finding is not None else "Nothing was compared yet.",
-        )
-
     def _timeline(self) -> tuple[EntryView, ...]:
         entries = [
             words.entry_view(entry)
             for entry in reversed(self._office.journal.tail(4 * TIMELINE))
-            if entry.get("kind") not in HIDDEN_KINDS
+            if entry.get("kind") not in HIDDEN_KINDS and not _repeats(entry)
         ]
         return tuple(entries[:TIMELINE])
 
@@ -300,14 +284,12 @@ class WatcherDesk:
         return [*office.notes, *trouble]
 
 
-def _interval(value: object) -> tuple[float, float] | None:
-    match value:
-        case (float() as low, float() as high):
-            return low, high
-        case _:
-            return None
-
-
 def _utc(at_s: float) -> str:
     """Give the wall time of a monotonic time; empty for the time before anything happened."""
     return clock.utc_text_of(at_s) if at_s else ""
+
+
+def _repeats(entry: JsonObject) -> bool:
+    """Tell whether an entry says again what its outcome says: a notice about an action."""
+    body = entry.get("body")
+    return entry.get("kind") == "notice" and isinstance(body, dict) and body.get("kind") == "action"

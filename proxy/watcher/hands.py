@@ -19,7 +19,7 @@ from proxy.actuators.pager import Pager
 from proxy.actuators.route import RouteCell
 from proxy.config import Config
 from proxy.pipeline import Pipeline, Turn
-from proxy.records import Action, Finding, Outcome, Routing, StepKind
+from proxy.records import Action, AlarmName, Finding, Outcome, Routing, StepKind
 from proxy.tasks import TaskGroup
 from proxy.telemetry.journal import Journal
 from proxy.telemetry.metrics import Metrics
@@ -28,6 +28,9 @@ log = logging.getLogger(__name__)
 
 MAX_RUNNING_ACTIONS = 8
 """Capacity calls under way at once; the policy asks for one at a time."""
+
+DETAILED = (AlarmName.INPUT_DRIFT, AlarmName.OUTPUT_DRIFT, AlarmName.DISAGREEMENT)
+"""Monitors of which the metrics show every stream, not only those to blame."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +45,8 @@ class Tools:
     cell: RouteCell
     broadcast: Callable[[Routing], None]
     """Tells every relay."""
+    save: Callable[[], None]
+    """Writes the state down, so that what was decided is not forgotten."""
 
 
 class Hands:
@@ -73,10 +78,14 @@ class Hands:
             tools.metrics.alarm(alarm)
         for action in turn.decision.actions:
             self._do(action)
-        self.route(self._pipeline.posture.because)
+        for name in DETAILED:
+            tools.metrics.detail(name, self._pipeline.detail(name))
+        self.route("policy")
         alarms = self._pipeline.alarms
         waiting = policy.open_incidents(self._pipeline.posture, alarms)
         tools.pager.tick(turn.at_s, waiting)
+        if turn.transitions or turn.decision.actions:
+            tools.save()
 
     def _do(self, action: Action) -> None:
         self.write("action", action)
@@ -96,13 +105,16 @@ class Hands:
     def switch(self, action: Action) -> None:
         """Put the pipeline's routing into force and report it as the outcome of `action`."""
         began_s = clock.now_s()
-        self.route(action.because)
+        self.route(action.alarms[0] if action.alarms else "override")
         # A cell that the disk refused is in force all the same: relays are told over the link.
         took_s = clock.now_s() - began_s
         self._report(Outcome(action=action, ok=True, error="", took_s=took_s))
 
-    def route(self, because: str) -> None:
-        """Tell relays and disk where traffic goes, when that has changed."""
+    def route(self, cause: str) -> None:
+        """Tell relays and disk where traffic goes, when that has changed.
+
+        `cause`: one word for the metrics, an alarm's name or `override`.
+        """
         routing = self._pipeline.routing
         if routing == self._last:
             return
@@ -111,7 +123,8 @@ class Hands:
         if not self._tools.cell.set(routing):
             log.error("the routing cannot be kept on disk: %s", self._tools.cell.error)
         self._tools.broadcast(routing)
-        self._tools.metrics.routing(routing, because)
+        self._tools.metrics.routing(routing, cause)
+        because = self._pipeline.posture.because
         self.write("routing", {"serving": routing.serving, "because": because, "routing": routing})
 
     async def _change_capacity(self, action: Action) -> None:
@@ -171,6 +184,11 @@ class Hands:
             now_s=clock.now_s(),
             utc=clock.utc(),
         )
+
+    def person_spoke(self, kind: str, body: object) -> None:
+        """Write down what a person ordered; it must outlive a crash in the next moment."""
+        self.write(kind, body)
+        self._tools.save()
 
     def write(self, kind: str, body: object) -> None:
         """Put one entry into the journal."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import logging
 import os
+import secrets
 import signal
 import socket
 import sys
@@ -32,14 +34,17 @@ from proxy.probe import PROBE_EVERY_S, Probe
 from proxy.records import Capture, Exchange, Model, Pulse
 from proxy.tasks import TaskGroup
 from proxy.telemetry import logs
+from proxy.telemetry.answers import serve_unix
 from proxy.telemetry.api import Api
 from proxy.telemetry.journal import Journal
+from proxy.telemetry.logs import QueueWriter
 from proxy.telemetry.metrics import Metrics
 from proxy.telemetry.snapshot import StateFile
 from proxy.telemetry.traffic import Traffic
 from proxy.watcher.assembly import (
     categories_of,
     certified_of,
+    differ_of,
     engine_of,
     monitors_of,
     plan_of,
@@ -56,6 +61,7 @@ API_SOCKET: Final = "watcher.sock"
 ROUTING_FILE: Final = "routing.bin"
 STATE_FILE: Final = "watcher.state"
 OUTBOX: Final = "outbox"
+INSTANCE: Final = "instance"
 JOURNAL: Final = "journal.jsonl"
 STATE_VERSION: Final = 1
 PULSE_EVERY_S: Final = 1.0
@@ -73,7 +79,9 @@ class _State(msgspec.Struct, frozen=True):
 class Watcher:
     """One watcher process."""
 
-    def __init__(self, loaded: Loaded, run_dir: Path, pulse_fd: int | None) -> None:
+    def __init__(
+        self, loaded: Loaded, run_dir: Path, pulse_fd: int | None, writer: QueueWriter
+    ) -> None:
         """Put the parts together; nothing is opened before `run`, but the state is read."""
         config = loaded.config
         state_dir = loaded.state_dir
@@ -81,6 +89,7 @@ class Watcher:
         self._loaded = loaded
         self._run_dir = run_dir
         self._pulse_fd = pulse_fd
+        self._writer = writer
         self._tasks = TaskGroup("watcher", limit=16)
         self._ending = asyncio.Event()
         self._lag_s = 0.0
@@ -97,6 +106,7 @@ class Watcher:
             plan_of(loaded),
             monitors_of(loaded, engine_of(loaded), certified),
             decoder,
+            differ=differ_of(certified),
             meter=self._metrics,
             keeper=self._samples,
         )
@@ -108,7 +118,7 @@ class Watcher:
         self._link = LinkReceiver(
             str(run_dir / LINK_SOCKET), self._received, self._pipeline.routing
         )
-        instance = f"{config.models.candidate.name}@{socket.gethostname()}"
+        instance = f"{config.models.candidate.name}@{socket.gethostname()}/{_nonce(state_dir)}"
         self._capacity = Capacity(config.capacity, instance)
         self._journal = Journal(state_dir / JOURNAL, config.telemetry.journal)
         tools = Tools(
@@ -119,6 +129,7 @@ class Watcher:
             capacity=self._capacity,
             cell=self._cell,
             broadcast=self._link.broadcast,
+            save=self.save,
         )
         self._hands = Hands(
             config, self._pipeline, tools, instance=instance, admin_url=_admin_url(loaded)
@@ -154,7 +165,7 @@ class Watcher:
                 self._notes += self._pipeline.restore(saved.pipeline, delta_s)
                 self._pager.restore(saved.pager, delta_s)
         found = self._cell.load()
-        if found is not None and self._pipeline.adopt(found):
+        if found is not None and self._pipeline.adopt(found, clock.now_s()):
             log.warning("the routing on disk is newer than the saved state and stays in force")
         self._cell.set(self._pipeline.routing)
         self._metrics.routing(self._pipeline.routing, self._pipeline.posture.because)
@@ -175,9 +186,7 @@ class Watcher:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._ending.set)
         await self._link.start()
-        runner = web.AppRunner(Api(self._desk).application(), access_log=None)
-        await runner.setup()
-        await web.UnixSite(runner, str(self._run_dir / API_SOCKET)).start()
+        runner = await serve_unix(Api(self._desk).application(), self._run_dir / API_SOCKET)
         self._notifier.start()
         self._hands.write("start", {"text": f"Watching began, version {__version__}."})
         duties = [
@@ -254,8 +263,6 @@ class Watcher:
             now_s = clock.now_s()
             turn = self._pipeline.tick(now_s)
             self._hands.carry_out(turn)
-            if turn.transitions or turn.decision.actions:
-                self.save()
             # After a stall the missed ticks are left out: their data are in this one.
             due_s = max(due_s + tick_s, now_s)
 
@@ -266,6 +273,7 @@ class Watcher:
             self._lag_s = max(0.0, clock.now_s() - due_s)
             self._metrics.lag("watcher", self._lag_s)
             self._metrics.journal_failed(self._journal.n_failed)
+            self._metrics.log_dropped(self._writer.n_dropped)
             self._pulse()
 
     def _pulse(self) -> None:
@@ -298,6 +306,24 @@ class Watcher:
             self.save()
 
 
+def _nonce(state_dir: Path) -> str:
+    """Give a random word that is kept as long as the state is.
+
+    With the state, the counts that ids are made of begin anew: without this word the ids of new
+    alerts would be those of old ones, and receivers would ignore them.
+    """
+    path = state_dir / INSTANCE
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        if word := path.read_text(encoding="utf-8").strip():
+            return word
+    word = secrets.token_hex(4)
+    try:
+        path.write_text(word, encoding="utf-8")
+    except OSError as error:
+        log.warning("%s cannot be written: %s", path, error.strerror)
+    return word
+
+
 def _admin_url(loaded: Loaded) -> str:
     """Give the address of the status page, for links in alerts."""
     admin = loaded.config.admin
@@ -309,12 +335,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one watcher; give its exit code."""
     parser = argparse.ArgumentParser(prog="python -m proxy.watcher")
     parser.add_argument("config", type=Path)
+    parser.add_argument("--text-fd", type=int, help="descriptor of the text that is in force")
     parser.add_argument("--run-dir", type=Path, default=Path(), help="folder of the sockets")
     parser.add_argument("--check", action="store_true", help="read what is needed, and end")
     parser.add_argument("--pulse-fd", type=int, help="descriptor that pulses are written to")
     given = parser.parse_args(arguments)
     try:
-        loaded = load(given.config)
+        loaded = load(given.config, text=_text(given.text_fd))
         if given.check:
             read_benchmark(loaded)
             return 0
@@ -326,9 +353,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.pulse_fd is not None:
         os.set_blocking(given.pulse_fd, False)  # the system's own signature
     try:
-        return uvloop.run(_watch(loaded, given.run_dir, given.pulse_fd))
+        return uvloop.run(_watch(loaded, given.run_dir, given.pulse_fd, writer))
     finally:
         writer.close()
+
+
+def _text(descriptor: int | None) -> str | None:
+    """Read what the supervisor put into force, whatever stands in the file by now."""
+    if descriptor is None:
+        return None
+    with os.fdopen(descriptor, encoding="utf-8", newline="") as file:
+        return file.read()
 
 
 def _refuse(message: str) -> int:
@@ -336,5 +371,5 @@ def _refuse(message: str) -> int:
     return 2
 
 
-async def _watch(loaded: Loaded, run_dir: Path, pulse_fd: int | None) -> int:
-    return await Watcher(loaded, run_dir, pulse_fd).run()
+async def _watch(loaded: Loaded, run_dir: Path, pulse_fd: int | None, writer: QueueWriter) -> int:
+    return await Watcher(loaded, run_dir, pulse_fd, writer).run()

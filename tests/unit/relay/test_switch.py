@@ -44,11 +44,11 @@ def test_a_model_that_does_not_exist_is_not_routed_to(caplog: pytest.LogCaptureF
     assert "not configured" in caplog.text
 
 
-def test_the_alternative_is_the_other_model() -> None:
-    """Each model is the other's alternative."""
+def test_only_stable_takes_over_what_was_refused() -> None:
+    """Nobody takes over for stable: the candidate may be what traffic was led away from."""
     cell = switch()
     assert cell.alternative(Model.CANDIDATE) == (Model.STABLE, cell._serving[Model.STABLE])
-    assert cell.alternative(Model.STABLE) == (Model.CANDIDATE, cell._serving[Model.CANDIDATE])
+    assert cell.alternative(Model.STABLE) is None
 
 
 def test_running_exchanges_are_told_by_model_and_position() -> None:
