@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -83,6 +82,17 @@ def _load(path: Path) -> Loaded:
         fail(str(error), BAD_USAGE)
 
 
+def _sound(path: Path) -> Loaded:
+    """Read the configuration and try the benchmark, or end with what is wrong."""
+    from proxy.trial import benchmark_trouble
+
+    loaded = _load(path)
+    trouble = benchmark_trouble(loaded)
+    if trouble:
+        fail(trouble, BAD_USAGE)
+    return loaded
+
+
 @app.command()
 def run(config: ConfigFile) -> None:
     """Run the sidecar until SIGTERM."""
@@ -92,10 +102,7 @@ def run(config: ConfigFile) -> None:
     from proxy.supervisor import Supervisor
     from proxy.telemetry import logs
 
-    loaded = _load(config)
-    trouble = _benchmark_trouble(loaded)
-    if trouble:
-        fail(trouble, BAD_USAGE)
+    loaded = _sound(config)
     writer = logs.start("supervisor", loaded.config.telemetry.log)
     try:
         code = uvloop.run(Supervisor(loaded).run())
@@ -106,29 +113,10 @@ def run(config: ConfigFile) -> None:
     raise typer.Exit(code)
 
 
-def _benchmark_trouble(loaded: Loaded) -> str:
-    """Give why the benchmark cannot be used; empty when it can, or when there is none."""
-    import subprocess
-
-    if loaded.benchmark_path is None:
-        return ""
-    # In a process of its own: the statistics need numpy, which the supervisor does without.
-    checked = subprocess.run(  # noqa: S603  # our own interpreter and module
-        [sys.executable, "-m", "proxy.watcher", str(loaded.path), "--check"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return "" if checked.returncode == 0 else checked.stderr.strip()
-
-
 @app.command()
 def check(config: ConfigFile) -> None:
     """Check the configuration and the benchmark; every mistake is told with file and line."""
-    loaded = _load(config)
-    trouble = _benchmark_trouble(loaded)
-    if trouble:
-        fail(trouble, BAD_USAGE)
+    loaded = _sound(config)
     told = [f"{config}: ok, candidate {loaded.config.models.candidate.url}"]
     if loaded.config.models.stable is None:
         told.append("no stable model: it monitors and alerts, but has nowhere to lead traffic to")

@@ -144,6 +144,8 @@ class Loaded:
     path: Path
     document: Document
     """The tree before secrets were filled in."""
+    text: str = field(repr=False)
+    """What stood in the file."""
     sha256: str
     """Hash of file and environment overlay, as the metrics show it."""
     benchmark_sha256: str = ""
@@ -205,19 +207,18 @@ class Loaded:
 _ADAPTER: Final = TypeAdapter(Config)
 
 
-def load(path: Path, environment: Mapping[str, str] | None = None) -> Loaded:
+def load(
+    path: Path, environment: Mapping[str, str] | None = None, text: str | None = None
+) -> Loaded:
     """Read, complete and validate the configuration at `path`.
+
+    With `text` the file is not read: that is what stood in it when it was put into force.
 
     Raises:
         ConfigError: everything that is wrong with it, each with file, line and key.
     """
     environment = MappingProxyType(os.environ) if environment is None else environment
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        message = f"the configuration cannot be read: {why}"
-        raise ConfigError([Problem(str(path), 0, "", message)]) from error
+    text = _read(path) if text is None else text
     try:
         parsed = document.parse(text, str(path))
         document.overlay(parsed, environment)
@@ -226,8 +227,18 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> Loaded:
         raise ConfigError(error.problems) from error
     overlay = sorted(f"{name}={environment[name]}" for name in parsed.variables.values())
     digest = hashlib.sha256("\n".join([text, *overlay]).encode()).hexdigest()
-    found = Loaded(config=_validated(tree, parsed), path=path, document=parsed, sha256=digest)
+    config = _validated(tree, parsed)
+    found = Loaded(config=config, path=path, document=parsed, text=text, sha256=digest)
     return dataclasses.replace(found, benchmark_sha256=_digest(found.benchmark_path))
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        message = f"the configuration cannot be read: {why}"
+        raise ConfigError([Problem(str(path), 0, "", message)]) from error
 
 
 def _digest(path: Path | None) -> str:

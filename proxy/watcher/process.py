@@ -336,6 +336,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m proxy.watcher")
     parser.add_argument("config", type=Path)
     parser.add_argument("--text-fd", type=int, help="descriptor of the text that is in force")
+    parser.add_argument("--text-fd", type=int, help="descriptor of the text that is in force")
     parser.add_argument("--run-dir", type=Path, default=Path(), help="folder of the sockets")
     parser.add_argument("--check", action="store_true", help="read what is needed, and end")
     parser.add_argument("--pulse-fd", type=int, help="descriptor that pulses are written to")
@@ -356,6 +357,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return uvloop.run(_watch(loaded, given.run_dir, given.pulse_fd, writer))
     finally:
         writer.close()
+
+
+def _text(descriptor: int | None) -> str | None:
+    """Read what the supervisor put into force, whatever stands in the file by now."""
+    if descriptor is None:
+        return None
+    with os.fdopen(descriptor, encoding="utf-8", newline="") as file:
+        return file.read()
 
 
 def _text(descriptor: int | None) -> str | None:

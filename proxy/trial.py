@@ -1,0 +1,38 @@
+"""Try whether what a configuration names can be used, without loading it here.
+
+The benchmark holds statistics, which need numpy; supervisor and command line do without. So a
+process of its own reads it, and says in one line what is wrong.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Final
+
+from proxy.config import Loaded
+
+PATIENCE_S: Final = 60.0
+"""Imports on a cold, throttled node take many seconds."""
+
+
+def benchmark_trouble(loaded: Loaded) -> str:
+    """Give why the benchmark cannot be used; empty when it can, or when there is none."""
+    if loaded.benchmark_path is None:
+        return ""
+    try:
+        tried = subprocess.run(  # noqa: S603  # our own interpreter and module
+            [sys.executable, "-m", "proxy.watcher", str(loaded.path), "--check"],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=PATIENCE_S,
+        )
+    except subprocess.TimeoutExpired:
+        return f"{loaded.benchmark_path}: it could not be read within {PATIENCE_S:g} s"
+    if tried.returncode == 0:
+        return ""
+    told = tried.stderr.strip().splitlines()
+    # Nothing is told by a process that was killed, for want of memory above all.
+    ended = f"reading it ended with {tried.returncode}"
+    return told[-1] if told else f"{loaded.benchmark_path}: {ended}"
