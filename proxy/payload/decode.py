@@ -84,10 +84,10 @@ class Decoder:
             asked = {} if capture.request is None else capture.request.fields
             return self._rows(body, protocol, (message.fields, asked))
         except Unreadable as error:
-            return _undecodable(capture, side, error.reason, error.detail)
+            return _undecodable(capture, side, error)
         except Exception as error:  # noqa: BLE001 - the guard: a defect here must not stop the watcher
             detail = f"The decoder failed with {type(error).__name__}; this is a defect."
-            return _undecodable(capture, side, Reason.DECODER_FAILED, detail)
+            return _undecodable(capture, side, Unreadable(Reason.DECODER_FAILED, detail))
 
     def _rows(self, body: Body, protocol: Protocol, heads: tuple[dict[str, str], ...]) -> Rows:
         if protocol is Protocol.AUTO:
@@ -112,6 +112,7 @@ def _finish(body: Body, table: Table, ids: tuple[str, ...]) -> Rows:
         n=table.n,
         weight=1 / ((exchange.capture if exchange.capture > 0 else 1.0) * table.share),
         correlation=ids,
+        timings=table.timings,
     )
 
 
@@ -119,7 +120,7 @@ def _at_s(body: Body) -> float:
     return body.exchange.started_s if body.side is Side.INPUT else body.exchange.finished_s
 
 
-def _undecodable(capture: Capture, side: Side, reason: Reason, detail: str) -> Undecodable:
+def _undecodable(capture: Capture, side: Side, error: Unreadable) -> Undecodable:
     exchange = capture.exchange
     at_s = exchange.started_s if side is Side.INPUT else exchange.finished_s
     return Undecodable(
@@ -127,6 +128,7 @@ def _undecodable(capture: Capture, side: Side, reason: Reason, detail: str) -> U
         at_s=at_s,
         model=exchange.model,
         side=side,
-        reason=reason.value,
-        detail=detail,
+        reason=error.reason.value,
+        detail=error.detail,
+        timings=error.timings,
     )

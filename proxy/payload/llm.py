@@ -13,6 +13,7 @@ from typing import Final
 from proxy.payload import text
 from proxy.payload.body import Body
 from proxy.payload.parse import Json
+from proxy.payload.reasons import Reason, Unreadable
 from proxy.payload.streams import MEASURES, end_of, measure
 from proxy.payload.table import Table
 from proxy.records import Scalar
@@ -82,26 +83,32 @@ def add_prompt(table: Table, prompt: Prompt) -> Table:
 def add_answers(table: Table, body: Body, answers: list[Answer]) -> Table:
     """Add one row per answer (a request may ask for several choices).
 
-    Of an answer whose end was not captured only the timing is told: descriptors of half a text
-    would look like drift.
+    Raises:
+        Unreadable: the end of a stream was not seen. Descriptors of half a text would look like
+            drift, so only its timings are told.
     """
-    seen = [answer if body.whole else None for answer in answers]
-    table.add_texts("answer", [None if one is None else one.text for one in seen])
-    table.put("finish_reason", [_finish(one) for one in seen])
-    table.put("tool_calls", [None if one is None else one.tool_calls for one in seen])
-    table.put("refusal", [_refusal(one) for one in seen])
-    table.put("json_valid", [None if one is None else text.is_json(one.text) for one in seen])
-    table.put("mean_logprob", [_mean_logprob(one) for one in seen])
+    timings = _timings(body, answers)
+    if not body.whole:
+        detail = f"Only the first {len(body.data)} bytes of the stream were seen."
+        raise Unreadable(Reason.TRUNCATED, detail, timings)
+    table.add_texts("answer", [answer.text for answer in answers])
+    table.put("finish_reason", [_finish(answer) for answer in answers])
+    table.put("tool_calls", [answer.tool_calls for answer in answers])
+    table.put("refusal", [answer.refused or text.is_refusal(answer.text) for answer in answers])
+    table.put("json_valid", [text.is_json(answer.text) for answer in answers])
+    table.put("mean_logprob", [_mean_logprob(answer) for answer in answers])
     table.put("prompt_tokens", [answer.prompt_tokens for answer in answers])
     table.put("completion_tokens", [answer.completion_tokens for answer in answers])
-    return _add_timing(table, body, answers)
-
-
-def _add_timing(table: Table, body: Body, answers: list[Answer]) -> Table:
-    rows = [_timing(body, answer) for answer in answers]
-    for name in (*MEASURES, "deltas", "end"):
-        table.put(name, [row.get(name) for row in rows])
+    table.timings = timings
     return table
+
+
+def _timings(body: Body, answers: list[Answer]) -> dict[str, list[Scalar]]:
+    """Give how the answers arrived, column by column; empty when none came as a stream."""
+    if all(answer.pieces is None for answer in answers):
+        return {}
+    rows = [_timing(body, answer) for answer in answers]
+    return {name: [row.get(name) for row in rows] for name in (*MEASURES, "deltas", "end")}
 
 
 def _timing(body: Body, answer: Answer) -> dict[str, Scalar]:
@@ -132,22 +139,14 @@ def usage(counts: Json, prompt_name: str, completion_name: str) -> tuple[int | N
     return (None, None) if not prompt and not completion else (prompt, completion)
 
 
-def _finish(answer: Answer | None) -> Scalar:
-    if answer is None or answer.finish is None:
+def _finish(answer: Answer) -> Scalar:
+    if answer.finish is None:
         return None
     return answer.finish if answer.finish in _FINISH else "other"
 
 
-def _refusal(answer: Answer | None) -> Scalar:
-    if answer is None:
-        return None
-    return answer.refused or text.is_refusal(answer.text)
-
-
-def _mean_logprob(answer: Answer | None) -> Scalar:
-    if answer is None or not answer.logprobs:
-        return None
-    return sum(answer.logprobs) / len(answer.logprobs)
+def _mean_logprob(answer: Answer) -> Scalar:
+    return sum(answer.logprobs) / len(answer.logprobs) if answer.logprobs else None
 
 
 def _number(value: Json) -> Scalar:

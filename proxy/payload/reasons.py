@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from proxy.records import Scalar
+
 
 class Reason(StrEnum):
     """The `reason` of an `Undecodable`."""
@@ -46,8 +48,14 @@ class Reason(StrEnum):
 class Unreadable(Exception):  # noqa: N818 - a statement about the body, not a failure of ours
     """A body that cannot become rows. Raised by decoders, caught once, in `decode`."""
 
-    def __init__(self, reason: Reason, detail: str) -> None:
-        """Say why, and in one sentence for people what was found; never with payload values."""
+    def __init__(
+        self, reason: Reason, detail: str, timings: dict[str, list[Scalar]] | None = None
+    ) -> None:
+        """Say why, and in one sentence for people what was found; never with payload values.
+
+        `timings` is what can be told all the same of how a stream arrived.
+        """
         super().__init__(detail)
         self.reason = reason
         self.detail = detail
+        self.timings = timings or {}

@@ -41,6 +41,8 @@ class Table:
         self.share = 1.0
         """Rows kept per row of the body; below 1 when a long batch was thinned."""
         self.columns: dict[str, list[Scalar]] = {}
+        self.timings: dict[str, list[Scalar]] = {}
+        """How a stream arrived, as in the record."""
         self.id: str | None = None
         """The id that the body names itself by. `None`: it names none."""
         self._settings = kit.settings

@@ -180,6 +180,9 @@ class Rows(Struct, frozen=True, kw_only=True):
     """1 / inclusion probability: how many rows of the traffic each row stands for."""
     correlation: tuple[str, ...] = ()
     """Ids under which clients know this exchange (`id`, `x-request-id`, `ce-id`, trace id)."""
+    timings: dict[str, list[Scalar]] = {}
+    """How a streamed answer arrived and ended, column by column; apart from `values`, since it
+    tells of load and clients and not of what was answered. Empty: it did not come as a stream."""
 
 
 class Undecodable(Struct, frozen=True, kw_only=True):
@@ -193,6 +196,8 @@ class Undecodable(Struct, frozen=True, kw_only=True):
     """Low-cardinality word, such as `not_json`, `truncated`, `too_deep`, `unknown_protocol`."""
     detail: str
     """One sentence for people, without payload values."""
+    timings: dict[str, list[Scalar]] = {}
+    """As in `Rows`, of a stream whose end was not seen."""
 
 
 class Pair(Struct, frozen=True, kw_only=True):

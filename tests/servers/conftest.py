@@ -298,7 +298,8 @@ class Sidecar:
         for value in self.decoder.decode(capture):
             match value:
                 case Rows():
-                    found[value.side] = dict(zip(value.columns, value.values, strict=True))
+                    columns = dict(zip(value.columns, value.values, strict=True))
+                    found[value.side] = columns | value.timings
                 case Undecodable():
                     found[value.side] = value.reason
         return found.get(Side.INPUT), found.get(Side.OUTPUT)

@@ -40,7 +40,7 @@ def test_a_whole_chat_answer_is_described(llm: Any) -> None:
     assert answered["completion_tokens"] == [6]
     assert answered["prompt_tokens"][0] > 10
     assert answered["finish_reason"] == ["length"]
-    assert answered["ttft_s"] == [None]
+    assert "ttft_s" not in answered
 
 
 def test_a_streamed_chat_answer_is_timed(llm: Any) -> None:
@@ -97,7 +97,7 @@ def test_the_other_dialects_are_described(
     assert given["prompt.words"][0] >= 2
     assert given["max_tokens"] == [4.0]
     assert answered["answer.chars"][0] > 0
-    assert answered["end"] == (["complete"] if stream else [None])
+    assert answered.get("end") == (["complete"] if stream else None)
     if not stream or path != "/v1/completions":
         assert answered["completion_tokens"] == [n_tokens]
         assert answered["prompt_tokens"][0] > 0

@@ -105,11 +105,14 @@ class Reading:
 
     @staticmethod
     def columns(found: Rows | Undecodable) -> Columns | Undecodable:
-        """Give columns by name; checks that they are all of the same length."""
+        """Give columns and timings by name; checks that they are all of the same length."""
         if isinstance(found, Undecodable):
             return found
-        assert all(len(values) == found.n for values in found.values)
-        return dict(zip(found.columns, found.values, strict=True))
+        columns = dict(zip(found.columns, found.values, strict=True))
+        assert not columns.keys() & found.timings.keys()
+        columns |= found.timings
+        assert all(len(values) == found.n for values in columns.values())
+        return columns
 
 
 @pytest.fixture

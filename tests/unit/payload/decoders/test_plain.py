@@ -100,9 +100,9 @@ def test_a_text_cut_within_a_character_is_timed(reading: Any) -> None:
     """The capture limit may cut a character in two: that is no fault of the text."""
     pieces = [(10.02, "tök ".encode()), (10.05, "ö".encode()[:1])]
     found = reading.stream("/gen", pieces, truncated=True)
-    assert found["end"] == ["cut"]
-    assert found["ttft_s"] == [pytest.approx(0.02)]
-    assert found["answer.chars"] == [None]
+    assert found.reason == "truncated"
+    assert found.timings["end"] == ["cut"]
+    assert found.timings["ttft_s"] == [pytest.approx(0.02)]
 
 
 def test_an_error_is_no_prediction(reading: Any) -> None:
