@@ -57,7 +57,8 @@ class Answer:
     pieces: tuple[int, ...] | None = None
     """Streams: offsets at which pieces of content were complete. `None`: not a stream."""
     ended: bool = False
-    """Streams: the mark of the end was seen, though perhaps no finish reason."""
+    """Streams: the protocol's last event was seen. What happened afterwards does not matter: some
+    clients hang up as soon as they have it."""
     failed: bool = False
     refused: bool = False
     """The answer itself says that it is a refusal."""
@@ -88,7 +89,7 @@ def add_answers(table: Table, body: Body, answers: list[Answer]) -> Table:
             drift, so only its timings are told.
     """
     timings = _timings(body, answers)
-    if not body.whole:
+    if not body.whole and not all(answer.ended for answer in answers):
         detail = f"Only the first {len(body.data)} bytes of the stream were seen."
         raise Unreadable(Reason.TRUNCATED, detail, timings)
     table.add_texts("answer", [answer.text for answer in answers])
@@ -115,11 +116,11 @@ def _timing(body: Body, answer: Answer) -> dict[str, Scalar]:
     """Measure one answer as a stream; nothing when it came whole."""
     if answer.pieces is None:
         return {}
-    finished = answer.finish is not None or answer.ended
+    finished = answer.ended or (answer.finish is not None and body.whole)
     ended = end_of(body, finished=finished, failed=answer.failed)
     return {
         **measure(answer.pieces, body, answer.completion_tokens),
-        "deltas": len(answer.pieces) if body.whole else None,
+        "deltas": len(answer.pieces) if body.whole or answer.ended else None,
         "end": ended.value,
     }
 

@@ -83,13 +83,13 @@ def end_of(body: Body, *, finished: bool, failed: bool) -> End:
     """Tell how a stream ended: `finished` by its protocol's mark, `failed` by an error event."""
     if failed:
         return End.ERROR
+    if finished:
+        return End.COMPLETE
     if body.exchange.failure is Failure.CLIENT_GONE:
         return End.CLIENT_GONE
     if body.exchange.failure is not None:
         return End.TRUNCATED
-    if not body.whole:
-        return End.CUT
-    return End.COMPLETE if finished else End.UNFINISHED
+    return End.UNFINISHED if body.whole else End.CUT
 
 
 def whole_stream(body: Body) -> tuple[int, ...]:

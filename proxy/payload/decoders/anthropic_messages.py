@@ -94,6 +94,7 @@ def _gather(body: Body, table: Table) -> Answer:
         elif kind == "message_delta":
             answer.finish = as_text(delta.get("stop_reason")) or answer.finish
         answer.failed = answer.failed or kind == "error"
+        answer.ended = answer.ended or kind == "message_stop"
     if not n_events:
         raise Unreadable(Reason.NO_ROWS, "The stream holds no event.")
     answer.text, answer.pieces = "".join(texts), tuple(ends)

@@ -101,6 +101,7 @@ def _gather(body: Body, table: Table) -> Answer:
         elif kind in _ENDS:
             answer = _answer(response)
             answer.finish = kind.removeprefix("response.")
+            answer.ended = True
         failed = failed or kind in ("error", "response.failed")
     if not n_events:
         raise Unreadable(Reason.NO_ROWS, "The stream holds no event.")

@@ -110,7 +110,7 @@ def add_text(table: Table, body: Body, data: bytes) -> Table:
             raise Unreadable(Reason.NOT_UTF8, "The body is not UTF-8.") from None
         text = data.decode(errors="ignore")
     # Chunks are the only units that unframed text has.
-    answer = Answer(text=text, pieces=whole_stream(body), ended=True)
+    answer = Answer(text=text, pieces=whole_stream(body), ended=body.whole)
     add_answers(table, body, [answer])
     return table
 

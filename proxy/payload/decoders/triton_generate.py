@@ -68,4 +68,4 @@ def _gather(body: Body) -> Answer:
         if isinstance(piece, str) and piece:
             texts.append(piece)
             ends.append(event.end)
-    return Answer(text="".join(texts), pieces=tuple(ends), ended=True, failed=failed)
+    return Answer(text="".join(texts), pieces=tuple(ends), ended=body.whole, failed=failed)

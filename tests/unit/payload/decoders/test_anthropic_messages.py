@@ -77,6 +77,15 @@ def test_a_stream_is_put_together(reading: Any) -> None:
     assert found["end"] == ["complete"]
 
 
+def test_only_the_last_event_makes_a_cut_stream_whole(reading: Any) -> None:
+    """`message_stop` does, the reason to stop before it does not."""
+    last = event("message_stop")
+    found = reading.stream(PATH, [(10.1, START + text("ab") + STOP + last)], truncated=True)
+    assert found["answer.chars"] == [2]
+    cut = reading.stream(PATH, [(10.1, START + text("ab") + STOP)], truncated=True)
+    assert cut.timings["end"] == ["cut"]
+
+
 def test_tool_uses_of_a_stream_are_counted(reading: Any) -> None:
     """Each block that begins as a tool use is a call; its arguments are content."""
     tool = event("content_block_start", index=1, content_block={"type": "tool_use", "name": "f"})

@@ -148,6 +148,18 @@ def test_how_a_stream_ended_is_told(
     assert timings["ttft_s"] == [pytest.approx(0.1)]
 
 
+@pytest.mark.parametrize("failure", [Failure.CLIENT_GONE, None])
+def test_a_client_that_leaves_with_the_last_event_has_the_whole_answer(
+    reading: Any, failure: Failure | None
+) -> None:
+    """The official client hangs up at `[DONE]`, often before the connection's own end."""
+    pieces = [(10.1, delta("ab", "stop") + DONE)]
+    found = reading.stream(PATH, pieces, truncated=True, failure=failure)
+    assert found["answer.chars"] == [2]
+    assert found["deltas"] == [1]
+    assert found["end"] == ["complete"]
+
+
 def test_half_a_text_is_not_described(reading: Any) -> None:
     """Descriptors of an answer whose end was not seen would look like drift: there are none."""
     body = [(10.1, delta("some words") + b'data: {"choi')]

@@ -25,6 +25,9 @@ WHOLE = {
 }
 
 
+WHOLE_EVENT = "response.completed"
+
+
 def event(kind: str, **more: object) -> bytes:
     """Make one named event."""
     return f"event: {kind}\ndata: {json.dumps({'type': kind} | more)}\n\n".encode()
@@ -64,6 +67,13 @@ def test_a_stream_is_put_together(reading: Any) -> None:
     assert found["answer.chars"] == [11]
     assert found["ttft_s"] == [pytest.approx(0.3)]
     assert found["completion_tokens"] == [6]
+    assert found["end"] == ["complete"]
+
+
+def test_a_client_that_leaves_with_the_last_event_has_the_whole_answer(reading: Any) -> None:
+    """What comes after the last event does not matter."""
+    found = reading.stream(PATH, [(10.1, event(WHOLE_EVENT, response=WHOLE))], truncated=True)
+    assert found["answer.words"] == [2]
     assert found["end"] == ["complete"]
 
 
