@@ -15,13 +15,14 @@ What may happen to it, in order (a dash: it ends there):
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from random import getrandbits
 from typing import TYPE_CHECKING, Final
 
 from proxy.clock import now_s
 from proxy.records import Failure
-from proxy.relay.answer_head import AnswerHead, without_chunking
+from proxy.relay.answer_head import UNTIL_CLOSE, AnswerHead, without_chunking
 from proxy.relay.capture import Kept
 from proxy.relay.farewell import extra_fields
 from proxy.relay.refusals import FAILURES, failure_answer, refusal
@@ -39,6 +40,9 @@ _FREE_HOLD_BYTES: Final = 16_384
 """Held bodies up to this length are not counted against the relay's total."""
 MAX_HELD_BYTES: Final = 32 * 1024 * 1024
 """All held bodies together; beyond it bodies are not held, and so not replayed."""
+DYING_S: Final = 0.03
+"""A killed process may still take connections while the system closes them one by one. Asked after
+this long it has none left; only requests whose connection died wait for it."""
 MAX_WAITING_BYTES: Final = 256 * 1024
 """Body bytes taken from a client while there is no connection to send them on."""
 _JOIN_BYTES: Final = 32_768
@@ -205,7 +209,7 @@ class Running:
         self._reused = False
         self.connected_s = now_s()
         self._send(connection)
-        if self.replayed or self.head.route == "other":
+        if self.head.route == "other":
             self._release()
         self._client.unpause()
 
@@ -249,7 +253,17 @@ class Running:
             self.stream = StreamClock(plane.max_chunks if self.keep is not None else 0)
             if n_payload:
                 self.stream.tick(at_s, 0, n_chunks)
-        extra = extra_fields(self, head, plane)
+        request = self.head
+        if (
+            request.keep_alive
+            and request.is_http11
+            and self.request_done
+            and head.body_bytes != UNTIL_CLOSE
+            and not (plane.is_draining or plane.server_timing)
+        ):
+            extra = b""
+        else:
+            extra = extra_fields(self, head, plane)
         if extra:
             forward = head.forward if self.takes_frames else without_chunking(head.forward)
             data = b"".join((forward[:-2], extra, b"\r\n", data[len(head.raw) :]))
@@ -279,14 +293,21 @@ class Running:
         elif self.first_byte_s is not None:
             self._client.cut()
             self._finish(failure)
-        elif failure is not Failure.RESET or answered or self.replayed or not self._holds:
+        elif failure is not Failure.RESET or answered or not self._holds:
             self._answer_failure(failure)
+        elif self._reused and not self.replayed:
+            # A reused connection had died before it was used: nothing was executed.
+            self.replayed = True
+            self._attempt = self.pool.open(self)
         else:
-            # A reused connection had died before it was used: nothing was executed. A fresh one
-            # may have been used, so that only a model that is dead as well is passed over: then
-            # the other one is asked, which has not executed it.
-            self.replayed = self._reused
-            self._is_probing = not self._reused
+            # A fresh one may have been used, so that only a model that is dead as well is passed
+            # over: then the other one is asked, which has not executed it.
+            self._is_probing = True
+            asyncio.get_running_loop().call_later(DYING_S, self._probe)
+
+    def _probe(self) -> None:
+        """See whether the model still takes connections."""
+        if not self._is_over:
             self._attempt = self.pool.open(self)
 
     def on_full(self) -> None:

@@ -134,6 +134,31 @@ def test_predictions_that_wait_on_fresh_connections_survive_the_models_death(
     kit.run(scenario)
 
 
+def test_predictions_survive_a_model_that_dies_bit_by_bit(kit: type[Kit]) -> None:
+    """A killed process drops connections while its port still takes new ones, for some moments."""
+
+    async def scenario(house: House) -> None:
+        async def answer(_request: Request, side: UpstreamSide) -> None:
+            if len(candidate.requests) <= 4:
+                await side.send(kit.OK)
+            else:
+                side.reset()
+                if len(candidate.requests) == 12:
+                    await candidate.stop()
+
+        candidate, stable = await house.upstream(answer), await house.upstream()
+        await house.relay(candidate, stable, routes=(("predict", "^/$"),))
+        clients = [await house.client() for _ in range(8)]
+        for client in clients[:4]:
+            assert (await client.ask(POST))[1] == b"ok"
+        answers = await asyncio.gather(*(client.ask(POST) for client in clients))
+        assert [body for _, body in answers] == [b"ok"] * 8
+        assert len(stable.requests) == 8
+        assert house.plane.held_bytes == 0
+
+    kit.run(scenario)
+
+
 def test_a_prediction_that_kills_its_connection_is_executed_once(kit: type[Kit]) -> None:
     """A model that lives and hangs up has answered: the request goes nowhere else."""
 

@@ -112,8 +112,8 @@ def answered(kit: type[Kit], data: bytes, places: list[int]) -> tuple[object, ..
     rig = kit.Rig()
     upstream, _ = rig.stock()
     rig.client.data_received(kit.GET)
-    # As if it had been sent again already: replay is a story of its own.
-    rig.client._running.replayed = True
+    # As if its body were held no longer: replay is a story of its own.
+    rig.client._running._holds = False
     cuts = sorted({min(place, len(data)) for place in places})
     for start, end in zip([0, *cuts], [*cuts, len(data)], strict=True):
         if start < end:
