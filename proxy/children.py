@@ -91,6 +91,7 @@ class Child:
                 await asyncio.wait_for(self._stopping.wait(), wait_s)
 
     async def _run_once(self) -> None:
+        """Start the process and stay with it until it ends."""
         launch = self._launch()
         reading, writing = os.pipe()
         try:

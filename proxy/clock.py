@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 
 def now_s() -> float:
@@ -28,3 +29,14 @@ def utc_text_of(at_s: float) -> str:
 
 def _text(at: datetime) -> str:
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def boot_id() -> str:
+    """Give a word that changes when the host boots and the monotonic clock begins anew.
+
+    Empty where the system does not tell: every life then counts as one after a boot.
+    """
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""

@@ -184,6 +184,7 @@ class Supervisor:
         ]
 
     def _relay_launcher(self, worker: int) -> Callable[[], Launch]:
+        """Give the way to start one relay with the settings as they are now."""
         settings = self._loaded.relay_settings(
             worker, self._run_dir / LINK_SOCKET, self._loaded.state_dir / ROUTING_FILE
         )

@@ -230,6 +230,7 @@ class WatcherDesk:
         return [one for one in self._office.pipeline.decision.incidents if not one.is_over]
 
     def _models(self) -> tuple[ModelView, ...]:
+        """Give each configured model with its place and its last probe."""
         models = self._office.loaded.config.models
         pipeline = self._office.pipeline
         routing = pipeline.routing

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import logging
 import os
-import secrets
 import signal
 import socket
 import sys
@@ -15,7 +13,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-import msgspec
 import uvloop
 from aiohttp import web
 
@@ -39,7 +36,6 @@ from proxy.telemetry.api import Api
 from proxy.telemetry.journal import Journal
 from proxy.telemetry.logs import QueueWriter
 from proxy.telemetry.metrics import Metrics
-from proxy.telemetry.snapshot import StateFile
 from proxy.telemetry.traffic import Traffic
 from proxy.watcher.assembly import (
     categories_of,
@@ -52,28 +48,16 @@ from proxy.watcher.assembly import (
 )
 from proxy.watcher.desk import Office, WatcherDesk
 from proxy.watcher.hands import Hands, Tools
+from proxy.watcher.memory import ROUTING_FILE, Memory, Mind, nonce
 from proxy.watcher.samples import Samples
 
 log = logging.getLogger(__name__)
 
 LINK_SOCKET: Final = "link.sock"
 API_SOCKET: Final = "watcher.sock"
-ROUTING_FILE: Final = "routing.bin"
-STATE_FILE: Final = "watcher.state"
 OUTBOX: Final = "outbox"
-INSTANCE: Final = "instance"
 JOURNAL: Final = "journal.jsonl"
-STATE_VERSION: Final = 1
 PULSE_EVERY_S: Final = 1.0
-
-
-class _State(msgspec.Struct, frozen=True):
-    """What is on disk for the next life."""
-
-    saved_s: float
-    saved_utc_s: float
-    pipeline: bytes
-    pager: bytes
 
 
 class Watcher:
@@ -110,35 +94,41 @@ class Watcher:
             meter=self._metrics,
             keeper=self._samples,
         )
-        self._state = StateFile(state_dir / STATE_FILE, kind="watcher", version=STATE_VERSION)
-        self._cell = RouteCell(state_dir / ROUTING_FILE)
         self._notifier = Notifier(config.alerts, state_dir / OUTBOX, count=self._metrics.alert)
-        self._pager = Pager(config.alerts, self._notifier.offer)
-        self._take_up()
+        pager = Pager(config.alerts, self._notifier.offer)
+        cell = RouteCell(state_dir / ROUTING_FILE)
+        mind = Mind(pipeline=self._pipeline, pager=pager, cell=cell)
+        self._memory = Memory(state_dir, mind)
+        self._notes += self._memory.take_up()
+        self._metrics.routing(self._pipeline.routing, "restart")
         self._link = LinkReceiver(
             str(run_dir / LINK_SOCKET), self._received, self._pipeline.routing
         )
-        instance = f"{config.models.candidate.name}@{socket.gethostname()}/{_nonce(state_dir)}"
+        instance = f"{config.models.candidate.name}@{socket.gethostname()}/{nonce(state_dir)}"
         self._capacity = Capacity(config.capacity, instance)
         self._journal = Journal(state_dir / JOURNAL, config.telemetry.journal)
         tools = Tools(
             journal=self._journal,
             metrics=self._metrics,
             notifier=self._notifier,
-            pager=self._pager,
+            pager=pager,
             capacity=self._capacity,
-            cell=self._cell,
+            cell=cell,
             broadcast=self._link.broadcast,
-            save=self.save,
+            save=self._memory.save,
         )
         self._hands = Hands(
             config, self._pipeline, tools, instance=instance, admin_url=_admin_url(loaded)
         )
-        self._desk = WatcherDesk(
+        self._desk = self._make_desk(self._hands)
+
+    def _make_desk(self, hands: Hands) -> WatcherDesk:
+        """Give the desk that looks at our parts."""
+        return WatcherDesk(
             Office(
-                loaded=loaded,
+                loaded=self._loaded,
                 pipeline=self._pipeline,
-                hands=self._hands,
+                hands=hands,
                 journal=self._journal,
                 metrics=self._metrics,
                 traffic=self._traffic,
@@ -148,37 +138,6 @@ class Watcher:
                 started_utc=clock.utc_text(),
             )
         )
-
-    def _take_up(self) -> None:
-        """Go on where the last life ended."""
-        raw = self._state.read()
-        if self._state.trouble:
-            self._notes.append(self._state.trouble)
-        if raw is not None:
-            try:
-                saved = msgspec.msgpack.decode(raw, type=_State)
-            except msgspec.MsgspecError as error:
-                self._notes.append(f"The saved state cannot be read ({error}).")
-            else:
-                away_s = clock.utc().timestamp() - saved.saved_utc_s
-                delta_s = clock.now_s() - saved.saved_s - max(0.0, away_s)
-                self._notes += self._pipeline.restore(saved.pipeline, delta_s)
-                self._pager.restore(saved.pager, delta_s)
-        found = self._cell.load()
-        if found is not None and self._pipeline.adopt(found, clock.now_s()):
-            log.warning("the routing on disk is newer than the saved state and stays in force")
-        self._cell.set(self._pipeline.routing)
-        self._metrics.routing(self._pipeline.routing, self._pipeline.posture.because)
-
-    def save(self) -> None:
-        """Write down what the next life needs."""
-        state = _State(
-            saved_s=clock.now_s(),
-            saved_utc_s=clock.utc().timestamp(),
-            pipeline=self._pipeline.snapshot(),
-            pager=self._pager.snapshot(),
-        )
-        self._state.write(msgspec.msgpack.encode(state))
 
     async def run(self) -> int:
         """Watch until told to end."""
@@ -195,13 +154,14 @@ class Watcher:
             self._tasks.spawn("saving", self._save_for_ever()),
             *self._start_probes(),
         ]
-        ending = asyncio.ensure_future(self._ending.wait())
-        watched = {duty for duty in duties if duty is not None}
-        done, _ = await asyncio.wait({ending, *watched}, return_when=asyncio.FIRST_COMPLETED)
-        ending.cancel()
+        for duty in duties:
+            if duty is not None:
+                # A duty never ends by itself: a watcher with a bug is started again, visibly.
+                duty.add_done_callback(lambda _: self._ending.set())
+        await self._ending.wait()
+        is_broken = any(duty is None or duty.done() for duty in duties)
         await self._close(runner)
-        # A duty never ends by itself: the supervisor starts a watcher with a bug again, visibly.
-        return 0 if done <= {ending} else 1
+        return int(is_broken)
 
     async def _close(self, runner: web.AppRunner) -> None:
         await self._tasks.close()
@@ -210,7 +170,7 @@ class Watcher:
         await self._hands.close()
         await self._notifier.close()
         await self._capacity.close()
-        self.save()
+        self._memory.save()
         self._journal.close()
 
     # What comes in.
@@ -277,6 +237,7 @@ class Watcher:
             self._pulse()
 
     def _pulse(self) -> None:
+        """Tell the supervisor that this process lives; end when it is gone."""
         if self._pulse_fd is None:
             return
         pulse = Pulse(
@@ -303,25 +264,7 @@ class Watcher:
     async def _save_for_ever(self) -> None:
         while True:
             await asyncio.sleep(self._loaded.config.state.snapshot_s)
-            self.save()
-
-
-def _nonce(state_dir: Path) -> str:
-    """Give a random word that is kept as long as the state is.
-
-    With the state, the counts that ids are made of begin anew: without this word the ids of new
-    alerts would be those of old ones, and receivers would ignore them.
-    """
-    path = state_dir / INSTANCE
-    with contextlib.suppress(OSError, UnicodeDecodeError):
-        if word := path.read_text(encoding="utf-8").strip():
-            return word
-    word = secrets.token_hex(4)
-    try:
-        path.write_text(word, encoding="utf-8")
-    except OSError as error:
-        log.warning("%s cannot be written: %s", path, error.strerror)
-    return word
+            self._memory.save()
 
 
 def _admin_url(loaded: Loaded) -> str:
@@ -335,7 +278,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one watcher; give its exit code."""
     parser = argparse.ArgumentParser(prog="python -m proxy.watcher")
     parser.add_argument("config", type=Path)
-    parser.add_argument("--text-fd", type=int, help="descriptor of the text that is in force")
     parser.add_argument("--text-fd", type=int, help="descriptor of the text that is in force")
     parser.add_argument("--run-dir", type=Path, default=Path(), help="folder of the sockets")
     parser.add_argument("--check", action="store_true", help="read what is needed, and end")
@@ -357,14 +299,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return uvloop.run(_watch(loaded, given.run_dir, given.pulse_fd, writer))
     finally:
         writer.close()
-
-
-def _text(descriptor: int | None) -> str | None:
-    """Read what the supervisor put into force, whatever stands in the file by now."""
-    if descriptor is None:
-        return None
-    with os.fdopen(descriptor, encoding="utf-8", newline="") as file:
-        return file.read()
 
 
 def _text(descriptor: int | None) -> str | None:

@@ -249,6 +249,7 @@ class World:
         )
 
     def _one_request(self) -> None:
+        """Let one request through, with its copy when it is drawn."""
         routing = self.line.routing
         row = self.twist(instance(self._rng))
         serving = routing.serving
@@ -283,6 +284,7 @@ class World:
         pair_id: int | None = None,
         failed_over: bool = False,
     ) -> Exchange:
+        """Give the record of one exchange."""
         self._next_id += 1
         took_s = LATENCY_S * float(self._rng.lognormal(0, 0.2))
         took_s *= self.slowness if model is Model.CANDIDATE else 1.0

@@ -43,6 +43,7 @@ class ModelServer:
     """A model server that says its name, and can be told to be slow."""
 
     def __init__(self, name: str) -> None:
+        """Serve on a free port."""
         self.name = name
         self.pause_s = 0.0
         server = self
@@ -113,7 +114,6 @@ class Sidecar:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "proxy", "run", str(self.config)], stderr=log
             )
-        until(self.is_ready, "ready at the start")
 
     def write(self, settings: dict[str, object]) -> None:
         """Write the configuration."""
@@ -255,8 +255,10 @@ def start(
     def begin(**settings: object) -> Sidecar:
         candidate, stable = models
         both = {"candidate": {"url": candidate.url}, "stable": {"url": stable.url}}
-        started.append(Sidecar(tmp_path, {"models": both, **settings}))
-        return started[-1]
+        sidecar = Sidecar(tmp_path, {"models": both, **settings})
+        started.append(sidecar)
+        until(sidecar.is_ready, "ready at the start")
+        return sidecar
 
     yield begin
     for one in started:
