@@ -10,7 +10,6 @@ from proxy.benchmark import Benchmark
 from proxy.monitors import Engine
 from proxy.monitors.settings import DriftSettings
 from proxy.records import AlarmName, Finding, Observation, Rows, Side, Verdict
-from proxy.stats import snapshot
 from proxy.stats.conclude import Wording, conclude, detail_of, unknown
 from proxy.stats.drift import profile_watch
 
@@ -25,7 +24,7 @@ class InputDrift:
     ) -> None:
         """Watch against the benchmark's input profile; without one nothing can be said."""
         profile = benchmark.input if benchmark is not None and settings.enabled else None
-        self._watch = profile_watch(profile, settings.rule(), engine.certainty)
+        self._watch = profile_watch(profile, settings.rule(engine.tick_s), engine.certainty)
         self._wording = Wording(
             name=self.name, rows="rows", min_rows=settings.min_rows, tick_s=engine.tick_s
         )
@@ -49,18 +48,22 @@ class InputDrift:
 
     def snapshot(self) -> bytes:
         """Give the evidence as bytes."""
-        return b"" if self._watch is None else snapshot.save(self._watch.watch)
+        return b"" if self._watch is None else self._watch.save()
 
     def restore(self, raw: bytes) -> bool:
         """Go on from a snapshot of the same benchmark."""
-        return self._watch is not None and snapshot.load(self._watch.watch, raw)
+        return self._watch is not None and self._watch.load(raw)
 
     def detail(self) -> dict[str, object]:
         """Give every column with its effect, evidence and histograms."""
         if self._watch is None:
             return {"reason": self._why_unknown}
         counter = self._watch.counter
-        counted = {"rows": counter.n_rows, "foreign_rows": counter.n_foreign}
+        counted = {
+            "rows": counter.n_rows,
+            "foreign_rows": counter.n_foreign,
+            "ticks_to_learn": 0 if self._watch.learner is None else self._watch.learner.left,
+        }
         return detail_of(self._watch.watch, self._wording) | counted
 
     def reset(self) -> None:

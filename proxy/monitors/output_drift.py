@@ -6,11 +6,12 @@ comes in has changed; when only the candidate does, the candidate has.
 
 from __future__ import annotations
 
+import msgspec
+
 from proxy.benchmark import Benchmark
 from proxy.monitors import Engine
 from proxy.monitors.settings import DriftSettings
 from proxy.records import AlarmName, Finding, Model, Observation, Rows, Side, Verdict
-from proxy.stats import snapshot
 from proxy.stats.conclude import Wording, conclude, detail_of, unknown, verdict_of
 from proxy.stats.drift import ProfileWatch, profile_watch
 
@@ -27,7 +28,9 @@ class OutputDrift:
         outputs = benchmark.outputs if benchmark is not None and settings.enabled else {}
         self._watches: dict[Model, ProfileWatch] = {}
         for model in Model:
-            watch = profile_watch(outputs.get(model), settings.rule(), engine.certainty)
+            watch = profile_watch(
+                outputs.get(model), settings.rule(engine.tick_s), engine.certainty
+            )
             if watch is not None:
                 self._watches[model] = watch
         self._wording = Wording(
@@ -62,11 +65,16 @@ class OutputDrift:
 
     def snapshot(self) -> bytes:
         """Give the evidence of both models as bytes."""
-        return snapshot.save_all({str(m): w.watch for m, w in self._watches.items()})
+        return msgspec.msgpack.encode({str(m): w.save() for m, w in self._watches.items()})
 
     def restore(self, raw: bytes) -> bool:
         """Go on from a snapshot of the same benchmark."""
-        return snapshot.load_all({str(m): w.watch for m, w in self._watches.items()}, raw)
+        try:
+            saved = msgspec.msgpack.decode(raw, type=dict[str, bytes])
+        except (msgspec.DecodeError, ValueError):
+            return False
+        fitted = [watch.load(saved.get(str(m), b"")) for m, watch in self._watches.items()]
+        return bool(fitted) and all(fitted)
 
     def detail(self) -> dict[str, object]:
         """Give every output column of both models with its effect, evidence and histograms."""

@@ -34,7 +34,12 @@ class DriftSettings:
     200 columns. Without it a reference of 10,000 rows gives hundreds of false alarms in a month."""
     unmeasured_design_effect: Positive = 4.0
     """How many dependent rows are worth one independent row, where the benchmark has not measured
-    it because its reference was not in order of time. Default 4. 1 claims independent rows."""
+    it because its reference was not in order of time, until it is learnt from live traffic.
+    Default 4. 1 claims independent rows."""
+    learn_s: SecondsOrZero = 86_400.0
+    """Seconds of live traffic in which the design effect is learnt where the benchmark has not
+    measured it. Default a day, so that day and night are in it. Sudden changes meanwhile hardly
+    count. 0: never; the assumed design effect stays."""
     max_rows_per_exchange: Count = 100
     """Rows of one request that are counted; a larger batch is thinned evenly. Default 100, so that
     one client's large batch cannot speak for the whole traffic."""
@@ -44,8 +49,8 @@ class DriftSettings:
     """Rows needed in the current window before "within tolerance" is said. Default 100: with fewer
     the verdict is unknown. A breach may be found with fewer rows."""
 
-    def rule(self) -> DriftRule:
-        """Give what the detector needs of these settings."""
+    def rule(self, tick_s: float = 10.0) -> DriftRule:
+        """Give what the detector needs of these settings, at ticks of `tick_s`."""
         return DriftRule(
             tolerance=Tolerance(
                 effect=self.tolerance,
@@ -56,6 +61,7 @@ class DriftSettings:
             ignore=frozenset(self.ignore),
             max_rows=self.max_rows_per_exchange,
             max_columns=self.max_columns,
+            learn_ticks=round(self.learn_s / tick_s),
         )
 
 

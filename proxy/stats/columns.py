@@ -95,6 +95,10 @@ class ColumnCounter:
             if isinstance(binner, NumericBinner):
                 self._watch.add_counts(first + place, binner.count(values))
 
+    def into(self, watch: Watch) -> None:
+        """Count into another watch of the same streams from now on."""
+        self._watch = watch
+
     def clear(self) -> None:
         """Drop what is waiting."""
         for values in self._waiting:

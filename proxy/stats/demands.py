@@ -47,3 +47,5 @@ class DriftRule:
     max_rows: int = 100
     """Rows of one exchange that are counted."""
     max_columns: int = 1000
+    learn_ticks: int = 0
+    """Ticks of live traffic in which dependence is learnt where the reference could not show it."""

@@ -93,13 +93,19 @@ def measure(functionals: Sequence[Functional], bins: Bins) -> dict[str, float]:
             rare.append(functional.name)
         else:
             measured[functional.name] = batch_means(values, lengths)
+    return with_borrowed(measured, rare)
+
+
+def with_borrowed(measured: dict[str, float], rare: Sequence[str]) -> dict[str, float]:
+    """Give the measured figures with those of rare shares, which borrow: see `measure`."""
     largest = max(measured.values(), default=1.0)
+    complete = dict(measured)
     for side in NESTED_TAILS:
-        _borrow(measured, side)
+        _borrow(complete, side)
     for name in rare:
         borrowed = min(largest, UNSEEN_SPECIAL) if name in SPECIAL else largest
-        measured.setdefault(name, borrowed)
-    return measured
+        complete.setdefault(name, borrowed)
+    return complete
 
 
 def _borrow(measured: dict[str, float], side: Sequence[str]) -> None:

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
+
+import msgspec
+from msgspec import Struct, structs
 
 from proxy.records import Rows
+from proxy.stats import snapshot
 from proxy.stats.columns import ColumnCounter
 from proxy.stats.demands import Certainty, DriftRule, Tolerance
+from proxy.stats.dependence import DependenceLearner
 from proxy.stats.multivariate import WEIGHT, Multivariate
 from proxy.stats.profile import Profile
 from proxy.stats.reference import ColumnProfile
 from proxy.stats.streams import WatchedStream, watch_columns
 from proxy.stats.watch import Watch
+
+PROBATION_TICKS: Final = 120
 
 
 class ProfileWatch:
@@ -19,27 +28,108 @@ class ProfileWatch:
 
     def __init__(self, profile: Profile, rule: DriftRule, certainty: Certainty) -> None:
         """Make a watch without evidence. The profile must have a column that is not ignored."""
+        self._profile = profile
+        self._rule = rule
+        self._certainty = certainty
+        self.learnt: list[dict[str, float]] | None = None
+        """Design effects learnt from live traffic, by stream; `None`: none are."""
+        self.learner: DependenceLearner | None = None
+        """What learns them; `None`: the reference has shown them, or they are learnt."""
+        self._probation: Watch | None = None
+        """The watch with learnt figures, beside one that is in a breach."""
         columns = chosen(profile, rule)
         multivariate = together(profile, columns)
-        streams = watch_columns(columns, rule.weights, rule.tolerance)
-        if multivariate is not None:
-            streams += watch_derived(multivariate, rule.tolerance)
-        self.watch = Watch(streams, certainty)
+        self.watch = self._new_watch()
         self.counter = ColumnCounter(columns, multivariate, self.watch, rule.max_rows)
+        if rule.learn_ticks > 0 and not profile.ordered:
+            self.learner = self._new_learner()
 
     def count(self, rows: Rows) -> None:
         """Take rows of the watched side."""
         self.counter.count(rows)
 
     def tick(self) -> None:
-        """Fold the rows since the last tick."""
+        """Fold the rows since the last tick; learn from them while there is something to learn."""
         self.counter.flush()
+        counts = self.watch.pending
         self.watch.tick()
+        if self.learner is not None and counts.any():
+            self.learner.add(counts)
+            if self.learner.left <= 0:
+                self._apply(self.learner.learnt())
+        if self._probation is not None and counts.any():
+            self._probation.pending[:] = counts
+            self._probation.tick()
+            self._end_probation(self._probation)
 
     def reset(self) -> None:
-        """Forget the evidence."""
+        """Forget the evidence, not what was learnt about dependence."""
         self.counter.clear()
+        if self._probation is not None:
+            self._replace(self._probation)
         self.watch.reset()
+        if self.learner is not None:
+            self.learner = self._new_learner()
+
+    def save(self) -> bytes:
+        """Give the evidence, and the learnt design effects, as bytes."""
+        watch = self.watch if self._probation is None else self._probation
+        return msgspec.msgpack.encode(_Saved(self.learnt, snapshot.save(watch)))
+
+    def load(self, raw: bytes) -> bool:
+        """Go on from saved evidence; false when it does not fit."""
+        try:
+            saved = msgspec.msgpack.decode(raw, type=_Saved)
+        except (msgspec.DecodeError, ValueError):
+            return False
+        if saved.learnt is not None:
+            if len(saved.learnt) != len(self.watch.streams):
+                return False
+            self._apply(saved.learnt)
+        return snapshot.load(self.watch, saved.watch)
+
+    def _new_watch(self) -> Watch:
+        columns = chosen(self._profile, self._rule)
+        multivariate = together(self._profile, columns)
+        learnt = self.learnt
+        if learnt is not None:
+            columns = _with(columns, learnt)
+        streams = watch_columns(columns, self._rule.weights, self._rule.tolerance)
+        if multivariate is not None:
+            derived = multivariate.derived
+            if learnt is not None:
+                derived = _with(derived, learnt[len(columns) :])
+            streams += watch_derived(multivariate, derived, self._rule.tolerance)
+        return Watch(streams, self._certainty)
+
+    def _new_learner(self) -> DependenceLearner:
+        watch = self.watch
+        return DependenceLearner(watch.streams, watch.layout, self._rule.learn_ticks)
+
+    def _apply(self, learnt: list[dict[str, float]]) -> None:
+        """Watch with learnt design effects from now on.
+
+        A breach is not forgotten for their sake: it lasts while the new watch is on probation. If
+        that finds it again it goes on; if not within 120 ticks, dependence was all there was.
+        """
+        self.learnt = learnt
+        self.learner = None
+        successor = self._new_watch()
+        if self.watch.breach is None:
+            self._replace(successor)
+        else:
+            self._probation = successor
+
+    def _end_probation(self, successor: Watch) -> None:
+        """Let the new watch take over when the old one has nothing more to say."""
+        decided = successor.breach is not None or successor.history.n_ticks >= PROBATION_TICKS
+        if decided or self.watch.breach is None:
+            self._replace(successor)
+
+    def _replace(self, successor: Watch) -> None:
+        self.watch = successor
+        self._probation = None
+        self.counter.into(successor)
 
     def misfit(self) -> str:
         """Say why the profile does not fit the traffic; empty when it does."""
@@ -77,11 +167,28 @@ def together(profile: Profile, columns: tuple[ColumnProfile, ...]) -> Multivaria
     return multivariate
 
 
-def watch_derived(multivariate: Multivariate, tolerance: Tolerance) -> tuple[WatchedStream, ...]:
+def watch_derived(
+    multivariate: Multivariate, derived: tuple[ColumnProfile, ...], tolerance: Tolerance
+) -> tuple[WatchedStream, ...]:
     """Give the streams of derived columns, which know the columns that they are made of."""
     names = multivariate.columns
     members = [frozenset({names[a], names[b]}) for a, b in multivariate.pairs]
-    members += [frozenset(names)] * (len(multivariate.derived) - len(members))
-    weights = {column.name: WEIGHT for column in multivariate.derived}
-    streams = watch_columns(multivariate.derived, weights, tolerance)
+    members += [frozenset(names)] * (len(derived) - len(members))
+    weights = {column.name: WEIGHT for column in derived}
+    streams = watch_columns(derived, weights, tolerance)
     return tuple(replace(stream, members=of) for stream, of in zip(streams, members, strict=True))
+
+
+class _Saved(Struct, frozen=True):
+    learnt: list[dict[str, float]] | None
+    watch: bytes
+
+
+def _with(
+    columns: Sequence[ColumnProfile], learnt: Sequence[dict[str, float]]
+) -> tuple[ColumnProfile, ...]:
+    """Give the columns with learnt design effects."""
+    return tuple(
+        structs.replace(column, design_effects=effects)
+        for column, effects in zip(columns, learnt, strict=False)
+    )

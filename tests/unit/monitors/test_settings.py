@@ -61,4 +61,5 @@ def test_drift_settings_reach_the_detector() -> None:
         "ignore": frozenset({"b"}),
         "max_rows": 7,
         "max_columns": 8,
+        "learn_ticks": 8640,
     }
