@@ -102,7 +102,7 @@ def add_npy(table: Table, data: bytes) -> None:
 def _finite(array: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> object:
     if array.dtype.kind != "f" or np.isfinite(array).all():
         return array.tolist()
-    return np.where(np.isfinite(array), array, None).tolist()  # type: ignore[call-overload]
+    return np.where(np.isfinite(array), array, None).tolist()  # type: ignore[call-overload]  # numpy has no type for cells of objects
 
 
 def add_parquet(table: Table, body: Body) -> None:

@@ -152,4 +152,4 @@ def _mean_logprob(answer: Answer) -> Scalar:
 
 def _number(value: Json) -> Scalar:
     is_number = isinstance(value, float | int) and not isinstance(value, bool)
-    return float(value) if is_number and abs(value) < 2**53 else None  # type: ignore[arg-type]
+    return float(value) if is_number and abs(value) < 2**53 else None  # type: ignore[arg-type]  # a number, see above

@@ -259,7 +259,7 @@ class Sidecar:
         connection.endheaders(body)
         answer = Answer.of(connection.getresponse())
         connection.close()
-        raw = http.client.HTTPResponse(_Bytes(bytes(self.tap.sent[already:])), method=method)  # type: ignore[arg-type]
+        raw = http.client.HTTPResponse(_Bytes(bytes(self.tap.sent[already:])), method=method)  # type: ignore[arg-type]  # all that it does with a socket
         raw.begin()
         assert answer == Answer.of(raw)
         return answer

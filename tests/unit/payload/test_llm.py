@@ -30,7 +30,7 @@ from proxy.records import Message, Side
 )
 def test_counts_are_missing_rather_than_zero(counts: object, expected: object) -> None:
     """All zero means that the server does not count; nonsense is no count."""
-    assert usage(counts, "p", "c") == expected  # type: ignore[arg-type]
+    assert usage(counts, "p", "c") == expected  # type: ignore[arg-type]  # nonsense on purpose
 
 
 def test_whole_and_streamed_answers_have_the_same_columns(reading: Any) -> None:
@@ -56,7 +56,7 @@ def test_a_prompt_is_one_row_without_text() -> None:
     """Numbers of the request are kept when they are numbers."""
     table = Table(Side.INPUT, Kit(Payload(), Redactor(Redact()), Features(64)))
     parameters = {"temperature": "hot", "top_p": True, "max_tokens": 10**400}
-    add_prompt(table, Prompt(texts=("a", "b c"), parameters=parameters))  # type: ignore[arg-type]
+    add_prompt(table, Prompt(texts=("a", "b c"), parameters=parameters))  # type: ignore[arg-type]  # nonsense on purpose
     assert table.n == 1
     assert table.columns["prompt.words"] == [3]
     assert table.columns["messages"] == [None]
