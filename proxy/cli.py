@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -58,6 +59,11 @@ def _version(*, wanted: bool) -> None:
     if wanted:
         out.print(f"stablehand {__version__}")
         raise typer.Exit
+
+
+def say(message: str) -> None:
+    """Tell what was done, as it is: no markup, no wrapping of paths."""
+    out.print(message, markup=False, soft_wrap=True)
 
 
 @app.callback()
@@ -135,6 +141,56 @@ def schema() -> None:
 
 
 @app.command()
+def init(
+    model: Annotated[str, typer.Option("--model", help="Address of the model, http://HOST:PORT.")],
+    stable: Annotated[str, typer.Option("--stable", help="Address of the stable model.")] = "",
+    output: Annotated[Path, typer.Option("-o", "--output", help="The file to write.")] = Path(
+        "stablehand.yaml"
+    ),
+    *,
+    force: Annotated[bool, typer.Option(help="Write over a file that is there.")] = False,
+) -> None:
+    """Look at the model and write a commented configuration to begin with."""
+    from proxy.init import AddressError, InitError, compose, look, save
+
+    try:
+        candidate = asyncio.run(look(model))
+        save(compose(candidate, asyncio.run(look(stable)) if stable else None), output, force=force)
+    except AddressError as error:
+        fail(str(error), BAD_USAGE)
+    except InitError as error:
+        fail(str(error))
+    for sentence in candidate.speaks or ("nothing that is known; see payload.paths in the file",):
+        say(f"found: {sentence}")
+    say(f"written: {output}; next: stablehand check {output}")
+
+
+@app.command()
+def inject(
+    file: Annotated[Path, typer.Option("-f", "--file", help="Manifests of the model; `-`: input.")],
+    image: Annotated[str, typer.Option(help="Image of the sidecar.")] = "stablehand",
+    config_map: Annotated[
+        str, typer.Option(help="ConfigMap that holds stablehand.yaml.")
+    ] = "stablehand",
+) -> None:
+    """Print Kubernetes manifests with the sidecar added to every Deployment in them."""
+    from proxy.inject import InjectError
+    from proxy.inject import inject as added
+
+    try:
+        text = sys.stdin.read() if file == Path("-") else file.read_text("utf-8")
+        found = added(text, image=image, config_map=config_map)
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        fail(f"{file} cannot be read: {why}", BAD_USAGE)
+    except InjectError as error:
+        fail(f"{file}: {error}", BAD_USAGE)
+    sys.stdout.write(found.text)
+    for note in found.notes:
+        complain.print(f"note: {note}", soft_wrap=True)
+
+
+@app.command()
 def certify(
     config: ConfigFile,
     reference: Annotated[Path, typer.Option(help="Reference rows: CSV or JSON lines.")],
@@ -207,7 +263,7 @@ def route(
         fail(f"route: {to!r} is not one of candidate, stable, auto", BAD_USAGE)
     body = {"serving": to, **_signed(by, why)}
     answer = _order(admin, token, "routing", body)
-    out.print(f"serving: {answer.get('serving')}; {answer.get('because')}")
+    say(f"serving: {answer.get('serving')}; {answer.get('because')}")
 
 
 @app.command()
@@ -221,7 +277,28 @@ def ack(
     """Acknowledge an alarm: you take it from here, and nobody else is called."""
     answer = _order(admin, token, "ack", {"alarm": alarm, **_signed(by, why)})
     taken = answer.get("acknowledged")
-    out.print(f"acknowledged: {', '.join(taken) if isinstance(taken, list) and taken else 'none'}")
+    say(f"acknowledged: {', '.join(taken) if isinstance(taken, list) and taken else 'none'}")
+
+
+@app.command()
+def samples(
+    output: Annotated[
+        Path, typer.Option("--out", help="File for JSON lines; `-`: standard output.")
+    ],
+    n: Annotated[int, typer.Option("-n", min=1, max=1000, help="Rows at most.")] = 1000,
+    admin: Admin = HERE,
+    token: Token = "",
+) -> None:
+    """Write the sampled rows as JSON lines, redacted as configured, newest first."""
+    from proxy.console import AdminError
+    from proxy.samples import fetch, write
+
+    try:
+        rows = asyncio.run(fetch(admin, token, n))
+        write(rows, output)
+    except AdminError as error:
+        fail(str(error))
+    complain.print(f"{len(rows)} rows written to {output}", soft_wrap=True)
 
 
 @app.command()
@@ -230,7 +307,7 @@ def drain(by: By = "", admin: Admin = HERE, token: Token = "") -> None:
     from proxy.console import signature
 
     _order(admin, token, "drain", {"by": by or signature()})
-    out.print("draining")
+    say("draining")
 
 
 @app.command()

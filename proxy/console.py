@@ -43,7 +43,7 @@ def signature() -> str:
         return "unknown"
 
 
-async def _ask(admin: str, token: str, path: str, body: dict[str, str] | None = None) -> bytes:
+async def ask(admin: str, token: str, path: str, body: dict[str, str] | None = None) -> bytes:
     """Ask the admin door; give its answer.
 
     Raises:
@@ -60,8 +60,9 @@ async def _ask(admin: str, token: str, path: str, body: dict[str, str] | None = 
             if answer.ok:
                 return raw
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+        why = str(error) or type(error).__name__
         raise AdminError(
-            f"{admin} does not answer ({error}); is stablehand running? --admin names another door"
+            f"{admin} does not answer ({why}); is stablehand running? --admin names another door"
         ) from error
     raise AdminError(_refusal(answer.status, raw))
 
@@ -78,15 +79,18 @@ async def order(admin: str, token: str, what: str, body: dict[str, str]) -> dict
     """Give one order (`routing`, `ack`, `drain`) and return what came of it.
 
     Raises:
-        AdminError: see `_ask`.
+        AdminError: see `ask`, or the answer is not that of a stablehand.
     """
-    answer = json.loads(await _ask(admin, token, what, body))
-    return answer if isinstance(answer, dict) else {}
+    raw = await ask(admin, token, what, body)
+    try:
+        return msgspec.json.decode(raw, type=dict[str, object])
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        raise AdminError(f"{admin} is not a stablehand of this version ({error})") from error
 
 
 async def _status(admin: str, token: str) -> Status:
     try:
-        return msgspec.json.decode(await _ask(admin, token, "status"), type=Status)
+        return msgspec.json.decode(await ask(admin, token, "status"), type=Status)
     except msgspec.MsgspecError as error:
         raise AdminError(f"{admin} is not a stablehand of this version ({error})") from error
 
@@ -95,7 +99,7 @@ async def show_once(admin: str, token: str, console: Console) -> None:
     """Print the status once.
 
     Raises:
-        AdminError: see `_ask`.
+        AdminError: see `ask`.
     """
     console.print(draw(await _status(admin, token)))
 
@@ -120,7 +124,7 @@ async def explain(subject: str, admin: str, token: str, console: Console) -> Non
     """Print all that is known about one alarm.
 
     Raises:
-        AdminError: see `_ask`, or there is no such alarm.
+        AdminError: see `ask`, or there is no such alarm.
     """
     status = await _status(admin, token)
     found = [alarm for alarm in status.alarms if alarm.name == subject]

@@ -6,6 +6,7 @@ served by its successor (docs/adr/0004).
 
 from __future__ import annotations
 
+import os
 import socket
 from typing import Final
 
@@ -61,8 +62,10 @@ def _listening(host: str, port: int, *, shared: bool) -> socket.socket:
 
 def port_trouble(key: str, host: str, port: int, error: OSError | UnicodeError) -> str:
     """Say in one line which port cannot be had, why, and what to do."""
-    # A UnicodeError: the host is no name that could be looked up.
-    why = (error.strerror if isinstance(error, OSError) else "") or str(error)
+    why = str(error)  # a host that cannot even be looked up
+    if isinstance(error, OSError) and error.errno is not None:
+        # asyncio writes a sentence of its own around the system's words; resolvers count below 0.
+        why = os.strerror(error.errno) if error.errno > 0 else error.strerror or why
     return (
         f"{key}: {host}:{port} cannot be listened on: {why}; "
         f"end what uses it, or set {key}.port and {key}.host"

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from proxy.document import (
@@ -246,6 +246,7 @@ NODES = st.recursive(
 )
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.one_of(st.text(max_size=300), NODES, NODES.map(lambda node: f"a: {node}\nb: {node}")))
 @example("a: &a [" * 40 + "x")
 @example("a: " + "&a [*a, *a, *a]")
@@ -255,6 +256,7 @@ def test_no_text_raises_anything_but_its_own_error(text: str) -> None:
         assert isinstance(parse(text, "c.yaml").tree, dict)
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.dictionaries(st.text(max_size=8).map("STABLEHAND__".__add__), st.text(max_size=40)))
 def test_no_environment_raises_anything_but_its_own_error(environment: dict[str, str]) -> None:
     """Whatever stands in the environment, it is laid over the file or told."""
