@@ -11,7 +11,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from proxy.relay.fields import BadFields, nominated, split_fields, tokens
+from proxy.relay.fields import BadFields, check_fields, nominated, split_fields, tokens
 
 CHUNKED: Final = -1
 """As a body's length: it comes in chunks."""
@@ -34,6 +34,12 @@ _STREAMS: Final = frozenset(
         b"application/stream+json",
     }
 )
+_SPECIAL: Final = re.compile(
+    rb"\r\n(content-length|content-type|transfer-encoding|connection|keep-alive|proxy-connection"
+    rb"|te|trailer|upgrade):[ \t]*([^\r]*)"
+)
+"""The fields that mean something to the relay, in a head in lower case."""
+_MAX_DIGITS: Final = 18
 _MAX_REMEMBERED: Final = 512
 _MAX_REMEMBERED_BYTES: Final = 4096
 
@@ -88,6 +94,48 @@ class AnswerReader:
 
 def read_anew(raw: bytes) -> AnswerHead:
     """Do what `AnswerReader.read` does, from the bytes alone."""
+    return read_quickly(raw) or read_carefully(raw)
+
+
+def read_quickly(raw: bytes) -> AnswerHead | None:
+    """Do what `read_carefully` does for an ordinary head, at a third of its cost.
+
+    Ordinary: HTTP/1.1, and of the fields that mean anything here only one `Content-Length` and at
+    most one `Content-Type`. `None`: look carefully.
+    """
+    line, _, block = raw.partition(b"\r\n")
+    match = _STATUS_LINE.fullmatch(line)
+    found = _SPECIAL.findall(raw.lower())
+    special = dict(found)
+    length = special.pop(b"content-length", b"")
+    kind = special.pop(b"content-type", b"")
+    if match is None or special or len(found) != bool(length) + bool(kind):
+        return None
+    status = int(match.group(2))
+    if match.group(1) != b"1" or status < FIRST_FINAL or status in _NO_BODY:
+        return None
+    if not (length.isdigit() and len(length) < _MAX_DIGITS):
+        return None
+    try:
+        check_fields(block)
+    except BadFields:
+        return None
+    n_body = int(length)
+    return AnswerHead(
+        status=status,
+        body_bytes=n_body,
+        announced_bytes=n_body,
+        keep_alive=True,
+        is_stream=kind.partition(b";")[0].strip(b" \t") in _STREAMS,
+        is_websocket=False,
+        is_verbatim=True,
+        forward=raw,
+        raw=raw,
+    )
+
+
+def read_carefully(raw: bytes) -> AnswerHead:
+    """Do what `AnswerReader.read` does for any head: this is the specification."""
     line, _, block = raw.partition(b"\r\n")
     match = _STATUS_LINE.fullmatch(line)
     if match is None:
@@ -158,7 +206,7 @@ def _is_stream(values: dict[bytes, list[bytes]], body_bytes: int) -> bool:
     types = values.get(b"content-type")
     if types is None:
         return body_bytes == CHUNKED
-    return types[0].partition(b";")[0].strip().lower() in _STREAMS
+    return types[0].partition(b";")[0].strip(b" \t").lower() in _STREAMS
 
 
 def without_chunking(forward: bytes) -> bytes:

@@ -7,53 +7,69 @@ record, so that each sample can be weighted by the traffic it stands for.
 
 from __future__ import annotations
 
-from random import random
+import re
 from typing import Final
 
 from proxy.records import Message
 from proxy.relay.settings import Capture
 from proxy.relay.sweep import INTERVAL_S
 
+_MAX_REMEMBERED: Final = 64
 _MEMORY: Final = 0.5
 """Weight of the last tick's rate against the ones before, when it falls."""
 
 
 class Sampler:
-    """Draws requests so that about `max_rows_per_s` are taken, and says with which probability."""
+    """Draws requests: about `max_rows_per_s` to keep, and a share to copy.
+
+    One number between 0 and 1 decides both, since most requests are drawn for neither and should
+    learn it cheaply: below `keep * copy` it is both, below `keep` only kept, up to `either` only
+    copied. The two draws are independent, as they would be with two numbers.
+    """
 
     def __init__(self, settings: Capture) -> None:
-        """Take everything until a rate is known."""
+        """Keep everything until a rate is known; copy nothing."""
         self._max_rate = settings.max_rows_per_s
         self._burst = 2 * settings.max_rows_per_s * INTERVAL_S + 8
         self._since_s: float | None = None
         self._rate = 0.0
-        self._n_seen = 0
-        self._n_taken = 0
+        self._n_kept = 0
         self._halve_at = self._burst
-        self.probability = 1.0
+        self.n_seen = 0
+        """Requests since the last tick; counted by who draws."""
+        self.keep = 1.0
+        """Probability with which a request is kept."""
+        self.copy = 0.0
+        """Probability with which a request is copied."""
+        self.either = 1.0
+        """Probability of either; 0 when all watching is suspended."""
+        self.is_suspended = False
 
-    def draw(self) -> bool:
-        """Tell whether this request is taken: with `probability`, as it was before the call."""
-        self._n_seen += 1
-        if self.probability < 1 and random() >= self.probability:
-            return False
-        self._n_taken += 1
-        if self._n_taken >= self._halve_at:
+    def fit(self, keep: float | None = None, copy: float | None = None) -> None:
+        """Set new probabilities."""
+        self.keep = self.keep if keep is None else keep
+        self.copy = self.copy if copy is None else copy
+        either = self.keep + self.copy - self.keep * self.copy
+        self.either = 0.0 if self.is_suspended else either
+
+    def kept(self) -> None:
+        """Count a request that was kept."""
+        self._n_kept += 1
+        if self._n_kept >= self._halve_at:
             # A burst between two ticks: each further burst's worth of samples halves the chance,
             # so that even an endless rate gives a logarithmic number of them.
-            self.probability /= 2
             self._halve_at += self._burst
-        return True
+            self.fit(keep=self.keep / 2)
 
     def tick(self, at_s: float) -> None:
-        """Fit the probability to the rate seen since the last tick."""
+        """Fit the probability of keeping to the rate seen since the last tick."""
         if self._since_s is not None and at_s > self._since_s:
-            rate = self._n_seen / (at_s - self._since_s)
+            rate = self.n_seen / (at_s - self._since_s)
             # Upwards at once, since a burst fills the link; downwards with some patience.
             self._rate = max(rate, self._rate + _MEMORY * (rate - self._rate))
-            self.probability = min(1.0, self._max_rate / max(self._rate, self._max_rate))
+            self.fit(keep=min(1.0, self._max_rate / max(self._rate, self._max_rate)))
         self._since_s = at_s
-        self._n_seen = self._n_taken = 0
+        self.n_seen = self._n_kept = 0
         self._halve_at = self._burst
 
 
@@ -88,30 +104,41 @@ class Kept:
         return self._pieces[0]
 
 
-def message(
-    raw_head: bytes,
-    fields: frozenset[bytes],
-    kept: Kept,
-    *,
-    limit: int,
-    truncated: bool,
-) -> Message:
-    """Make the record of one body, cut to `limit` bytes, with the allowed fields of its head."""
-    body = kept.body()
-    return Message(
-        fields=allowed_fields(raw_head, fields),
-        body=body[:limit],
-        truncated=truncated or kept.truncated or len(body) > limit,
-    )
+class FieldPicker:
+    """Picks the allowed fields out of heads that have been validated."""
 
+    def __init__(self, fields: tuple[str, ...]) -> None:
+        """Allow `fields`, in any case."""
+        self._remembered: dict[bytes, dict[str, str]] = {}
+        names = b"|".join(re.escape(name.lower().encode("latin-1")) for name in fields)
+        self._pattern = re.compile(rb"\r\n(%b):[ \t]*([^\r]*)" % names) if fields else None
 
-def allowed_fields(raw_head: bytes, fields: frozenset[bytes]) -> dict[str, str]:
-    """Give the allowed fields of a head that has been validated; repeats are joined by a comma."""
-    found: dict[str, str] = {}
-    for line in raw_head.split(b"\r\n")[1:]:
-        name, _, value = line.partition(b":")
-        name = name.lower()
-        if name in fields:
-            key, text = name.decode("latin-1"), value.strip(b" \t").decode("latin-1")
+    def pick(self, raw_head: bytes) -> dict[str, str]:
+        """Give the allowed fields, names in lower case; repeats are joined by a comma."""
+        found = self._remembered.get(raw_head)
+        if found is None:
+            found = self._pick(raw_head)
+            if len(self._remembered) >= _MAX_REMEMBERED:
+                self._remembered.clear()
+            self._remembered[raw_head] = found
+        return found
+
+    def _pick(self, raw_head: bytes) -> dict[str, str]:
+        found: dict[str, str] = {}
+        if self._pattern is None:
+            return found
+        for match in self._pattern.finditer(raw_head.lower()):
+            start, end = match.span(2)
+            key = match.group(1).decode("latin-1")
+            text = raw_head[start:end].rstrip(b" \t").decode("latin-1")
             found[key] = f"{found[key]}, {text}" if key in found else text
-    return found
+        return found
+
+    def message(self, raw_head: bytes, kept: Kept, *, limit: int, truncated: bool) -> Message:
+        """Make the record of one body, cut to `limit` bytes, with the fields of its head."""
+        body = kept.body()
+        return Message(
+            fields=self.pick(raw_head),
+            body=body[:limit],
+            truncated=truncated or kept.truncated or len(body) > limit,
+        )

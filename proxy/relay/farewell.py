@@ -13,13 +13,22 @@ if TYPE_CHECKING:
 
 def extra_fields(running: Running, answer: AnswerHead, plane: Plane) -> bytes:
     """Decide whether the client's connection ends with `answer`; give the fields that say so."""
-    head = running.head
+    head, body_bytes = running.head, answer.body_bytes
+    if (
+        head.keep_alive
+        and head.is_http11
+        and running.request_done
+        and body_bytes != UNTIL_CLOSE
+        and not (plane.is_draining or plane.server_timing)
+    ):
+        # What nearly every exchange is.
+        return b""
     running.closes = (
         not head.keep_alive
         or not running.request_done
         or plane.is_draining
-        or (answer.body_bytes == UNTIL_CLOSE and not running.is_head)
-        or (answer.body_bytes == CHUNKED and not running.takes_frames)
+        or (body_bytes == UNTIL_CLOSE and not running.is_head)
+        or (body_bytes == CHUNKED and not running.takes_frames)
     )
     fields = b""
     if running.closes:

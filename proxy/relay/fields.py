@@ -59,22 +59,31 @@ class _Nothing:
     """Asks the parser for no event: only its verdict is wanted."""
 
 
-def split_fields(block: bytes) -> list[tuple[bytes, bytes, bytes]]:
-    r"""Split `block` into (name in lower case, value, whole line) for each line.
+_NOTHING: Final = _Nothing()
 
-    `block` is the lines of a head behind its start line, each with its CRLF, then one more CRLF.
+
+def check_fields(block: bytes) -> None:
+    r"""Let llhttp judge `block`: lines with their CRLF, then one more CRLF.
 
     Raises:
         BadFields: llhttp refuses them.
     """
-    parser = httptools.HttpRequestParser(_Nothing())
     try:
-        parser.feed_data(_PRELUDE + block)
+        httptools.HttpRequestParser(_NOTHING).feed_data(_PRELUDE + block)
     except httptools.HttpParserUpgrade:
         # Offered an upgrade, llhttp stops behind the head. The lines were good.
         pass
     except httptools.HttpParserError as error:
         raise BadFields(str(error)) from None
+
+
+def split_fields(block: bytes) -> list[tuple[bytes, bytes, bytes]]:
+    """Split `block` into (name in lower case, value, whole line) for each line.
+
+    Raises:
+        BadFields: see `check_fields`.
+    """
+    check_fields(block)
     fields = []
     for line in block[:-4].split(b"\r\n"):
         name, colon, value = line.partition(b":")

@@ -9,14 +9,16 @@ answer grows too long.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from random import getrandbits, random
 from typing import TYPE_CHECKING, Final
 
 from proxy.clock import now_s
-from proxy.records import Capture, Exchange, Failure, Model, Position
+from proxy.records import Failure, Model
 from proxy.relay.answer_head import AnswerHead
-from proxy.relay.capture import Kept, message
+from proxy.relay.capture import Kept
+from proxy.relay.recording import capture_of_copy, exchange_of_copy
 from proxy.relay.request_head import MARKER
 from proxy.relay.rewrite import body_with_model, rewritten
 from proxy.relay.streams import StreamClock
@@ -28,29 +30,22 @@ if TYPE_CHECKING:
     from proxy.relay.running import Running
     from proxy.relay.upstream import UpstreamConnection
 
-_CREDENTIALS: Final = frozenset(
-    {b"authorization", b"cookie", b"proxy-authorization", b"x-api-key", b"api-key"}
-)
-_REFRAMED: Final = frozenset({b"content-length", b"transfer-encoding", b"expect", b"trailer"})
+_FRAMING: Final = rb"transfer-encoding|expect|trailer|te|connection"
+_CREDENTIALS: Final = rb"authorization|cookie|proxy-authorization|x-api-key|api-key"
 
 
 class Mirror:
-    """Decides which requests are copied, and runs the copies."""
+    """Runs the copies; which requests are copied is drawn when they begin (`capture.Sampler`)."""
 
     def __init__(self, plane: Plane) -> None:
         """Copy under the settings of `plane`."""
         self._plane = plane
         self._settings = plane.settings.mirror
+        names = _FRAMING
+        if self._settings.strip_credentials:
+            names += b"|" + _CREDENTIALS
+        self._dropped = re.compile(rb"\r\n(?:%b)[ \t]*:" % names)
         self._running: set[Copy] = set()
-
-    def probability(self, head: RequestHead) -> float:
-        """Give the probability with which a request is to be copied."""
-        routing = self._plane.switch.routing
-        if routing.shadow is None or head.is_copy or head.upgrades:
-            return 0.0
-        if self._plane.is_short_of_memory or not self._settings.max_in_flight:
-            return 0.0
-        return routing.mirror_fraction
 
     def copy(self, running: Running, body: bytes, identity: bytes) -> None:
         """Send a copy of an answered request, if there is room for one."""
@@ -89,16 +84,25 @@ class Mirror:
         return (None, 0.0) if shadow == served else (shadow, 1.0 - repeat)
 
     def _head(self, running: Running, pool: Pool, n_body: int, identity: bytes) -> bytes:
-        """Give the copy's head: marked, framed by its length, without what we vouch for twice."""
-        start, *lines = running.head.forward.split(b"\r\n")
-        dropped = _REFRAMED | _CREDENTIALS if self._settings.strip_credentials else _REFRAMED
-        # The last line is the one that the client's address belongs to: it stays last.
-        kept = [line for line in lines if line.partition(b":")[0].lower() not in dropped]
-        out = [start, *kept[:-1], MARKER + b": %016x" % running.id]
-        if n_body or running.head.method not in {b"GET", b"HEAD", b"DELETE", b"OPTIONS"}:
-            out.append(b"Content-Length: %d" % n_body)
-        forward = b"\r\n".join([*out, kept[-1]])
+        """Give the copy's head: marked, and framed by its body's length."""
+        forward = running.head.forward
+        marker = b"\r\n%b: %016x" % (MARKER, running.id)
+        if n_body != running.head.body_bytes or self._dropped.search(forward.lower()) is not None:
+            forward = self._reframed(running.head, n_body)
+        # The client's address belongs to the last line: it stays the last.
+        last = forward.rindex(b"\r\n")
+        forward = b"".join((forward[:last], marker, forward[last:]))
         return (rewritten(forward, pool.upstream) if pool.rewrites else forward) + identity
+
+    def _reframed(self, head: RequestHead, n_body: int) -> bytes:
+        """Give the head with another length, and without what is dropped from copies."""
+        start, *lines, last = head.forward.split(b"\r\n")
+        kept = [start]
+        for line in lines:
+            whole = b"\r\n" + line.lower()
+            if not whole.startswith(b"\r\ncontent-length:") and not self._dropped.match(whole):
+                kept.append(line)
+        return b"\r\n".join([*kept, b"Content-Length: %d" % n_body, last])
 
 
 class Copy:
@@ -106,30 +110,30 @@ class Copy:
 
     __slots__ = (
         "_attempt",
-        "_connected_s",
         "_connection",
-        "_first_byte_s",
-        "_head",
-        "_in_flight",
         "_is_over",
-        "_is_replay",
-        "_kept",
         "_max_bytes",
         "_mirror",
-        "_model",
         "_plane",
         "_pool",
-        "_response_bytes",
         "_reused",
-        "_serving",
-        "_started_s",
-        "_stream",
         "_wire",
         "capture",
+        "connected_s",
         "deadline_s",
+        "first_byte_s",
+        "head",
         "id",
+        "in_flight",
         "is_head",
         "keep",
+        "kept",
+        "model",
+        "replayed",
+        "response_bytes",
+        "serving",
+        "started_s",
+        "stream",
         "takes_frames",
         "takes_trailers",
         "upgrades",
@@ -152,28 +156,28 @@ class Copy:
         self.takes_frames = False
         self.takes_trailers = False
         self.upgrades = False
-        self._kept = Kept(plane.settings.capture.max_body_bytes)
-        self.keep: Callable[[bytes], None] | None = self._kept.add
+        self.kept = Kept(plane.settings.capture.max_body_bytes)
+        self.keep: Callable[[bytes], None] | None = self.kept.add
         self._plane = plane
         self._mirror = mirror
-        self._serving = serving
+        self.serving = serving
         self._pool = pool
-        self._model = model
+        self.model = model
         self._wire = wire
         self._max_bytes = plane.settings.mirror.max_body_bytes
-        self._head: AnswerHead | None = None
-        self._stream: StreamClock | None = None
-        self._response_bytes = 0
-        self._connected_s: float | None = None
-        self._first_byte_s: float | None = None
+        self.head: AnswerHead | None = None
+        self.stream: StreamClock | None = None
+        self.response_bytes = 0
+        self.connected_s: float | None = None
+        self.first_byte_s: float | None = None
         self._attempt: Attempt | None = None
         self._connection: UpstreamConnection | None = None
         self._reused = False
-        self._is_replay = False
+        self.replayed = False
         self._is_over = False
-        self._started_s = now_s()
+        self.started_s = now_s()
         pool.n_running += 1
-        self._in_flight = pool.n_running
+        self.in_flight = pool.n_running
 
     def begin(self, deadline_s: float) -> None:
         """Send it, to be done by `deadline_s`."""
@@ -187,7 +191,7 @@ class Copy:
 
     def _send(self, connection: UpstreamConnection) -> None:
         self._connection = connection
-        self._connected_s = now_s()
+        self.connected_s = now_s()
         connection.send(self, [self._wire], is_last=True)
 
     def expired(self) -> None:
@@ -221,29 +225,29 @@ class Copy:
         self, head: AnswerHead, data: bytes, n_payload: int, n_chunks: int, *, is_last: bool
     ) -> None:
         """Note the answer."""
-        self._first_byte_s = now_s()
-        self._head = head
+        self.first_byte_s = now_s()
+        self.head = head
         if head.is_stream:
-            self._stream = StreamClock(self._plane.settings.capture.max_chunks)
+            self.stream = StreamClock(self._plane.settings.capture.max_chunks)
         self.on_body(data, n_payload, n_chunks, is_last=is_last)
 
     def on_body(self, _data: bytes, n_payload: int, n_chunks: int, *, is_last: bool) -> None:
         """Read on, up to the limit."""
-        if self._stream is not None and n_payload:
-            self._stream.tick(now_s(), self._response_bytes, n_chunks)
-        self._response_bytes += n_payload
+        if self.stream is not None and n_payload:
+            self.stream.tick(now_s(), self.response_bytes, n_chunks)
+        self.response_bytes += n_payload
         if is_last:
             self._connection = None
             self._finish(None)
-        elif self._response_bytes > self._max_bytes:
+        elif self.response_bytes > self._max_bytes:
             self._plane.drop("mirror_answer_too_long")
             self._let_go()
 
     def on_lost(self, failure: Failure, *, answered: bool) -> None:
         """Send it again where a request would be."""
         self._connection = None
-        if failure is Failure.RESET and self._reused and not (self._is_replay or answered):
-            self._is_replay = True
+        if failure is Failure.RESET and self._reused and not (self.replayed or answered):
+            self.replayed = True
             self._attempt = self._pool.open(self)
         else:
             self._finish(failure)
@@ -252,46 +256,12 @@ class Copy:
         if self._is_over:
             return
         self._let_go()
-        serving = self._serving
-        head = self._head
-        exchange = Exchange(
-            id=self.id,
-            pair_id=serving.id,
-            model=self._model,
-            position=Position.SHADOW,
-            route=serving.head.route,
-            started_s=self._started_s,
-            connected_s=self._connected_s,
-            first_byte_s=self._first_byte_s,
-            finished_s=now_s(),
-            status=0 if head is None else head.status,
-            failure=failure,
-            failed_over=False,
-            replayed=self._is_replay,
-            request_bytes=serving.request_bytes,
-            response_bytes=self._response_bytes,
-            in_flight=self._in_flight,
-            stream=None if self._stream is None else self._stream.record(),
-            capture=self.capture,
-        )
-        self._plane.report(exchange)
-        if head is not None:
-            self._plane.report(self._captured(exchange, head, failure))
-
-    def _captured(self, exchange: Exchange, head: AnswerHead, failure: Failure | None) -> Capture:
         plane = self._plane
-        return Capture(
-            exchange=exchange,
-            target=self._serving.head.target.partition(b"?")[0].decode("latin-1"),
-            request=None,
-            response=message(
-                head.raw,
-                plane.captured_fields,
-                self._kept,
-                limit=plane.settings.capture.max_body_bytes,
-                truncated=failure is not None,
-            ),
-        )
+        exchange = exchange_of_copy(self, failure)
+        plane.report(exchange)
+        if self.head is not None:
+            limit = plane.settings.capture.max_body_bytes
+            plane.report(capture_of_copy(self, exchange, plane.fields, limit))
 
     def _let_go(self) -> None:
         if self._is_over:

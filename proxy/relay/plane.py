@@ -11,11 +11,11 @@ from ipaddress import ip_address, ip_network
 from random import random
 from typing import TYPE_CHECKING, Protocol
 
-from proxy.clock import now_s
-from proxy.records import Capture, Exchange, Failure, Model, Position, Report, Routing
-from proxy.relay.capture import Kept, Sampler, message
+from proxy.records import Failure, Model, Report, Routing
+from proxy.relay.capture import FieldPicker, Kept, Sampler
 from proxy.relay.mirror import Mirror
 from proxy.relay.pool import Pool
+from proxy.relay.recording import capture_of, exchange_of
 from proxy.relay.request_head import RequestReader
 from proxy.relay.settings import RelaySettings
 from proxy.relay.sweep import Sweep
@@ -64,7 +64,6 @@ class Plane:
             routing,
         )
         self.is_draining = False
-        self.is_short_of_memory = False
         self.n_in_flight = 0
         self.held_bytes = 0
         """Bytes of request bodies held for replay, large ones only."""
@@ -78,17 +77,16 @@ class Plane:
         self.judge_above_bytes = min(
             settings.listen.max_head_bytes, settings.listen.max_target_bytes
         )
-        self.captured_fields = frozenset(
-            name.lower().encode("latin-1") for name in settings.capture.fields
-        )
-        self._sampler = Sampler(settings.capture)
+        self.fields = FieldPicker(settings.capture.fields)
+        self.sampler = Sampler(settings.capture)
+        self._fit_copying()
         self._mirror = Mirror(self)
         self._readers = tuple(
             RequestReader(settings, is_trusted=is_trusted) for is_trusted in (False, True)
         )
         self._trusted = tuple(ip_network(name) for name in settings.listen.trusted_proxies)
         self._scheme = b"https" if settings.listen.tls is not None else b"http"
-        sweep.every_tick(self._sampler.tick)
+        sweep.every_tick(self.sampler.tick)
 
     @property
     def n_clients(self) -> int:
@@ -124,33 +122,55 @@ class Plane:
 
     def set_routing(self, routing: Routing) -> None:
         """Take a newer routing."""
-        self.switch.set(routing)
+        if self.switch.set(routing):
+            self._fit_copying()
+
+    def _fit_copying(self) -> None:
+        routing = self.switch.routing
+        is_on = routing.shadow is not None and self.settings.mirror.max_in_flight > 0
+        self.sampler.fit(copy=routing.mirror_fraction if is_on else 0.0)
+
+    def suspend_watching(self, *, is_suspended: bool) -> None:
+        """Keep and copy nothing while memory is short: samples go before requests do."""
+        self.sampler.is_suspended = is_suspended
+        self.sampler.fit()
 
     def sample(self, running: Running) -> None:
         """Decide, when it begins, whether a request's bodies are kept and whether it is copied."""
-        if self.is_short_of_memory:
+        sampler = self.sampler
+        sampler.n_seen += 1
+        drawn = random()
+        if drawn < sampler.either:
+            self._take(running, drawn)
+
+    def _take(self, running: Running, drawn: float) -> None:
+        """Keep what passes, and perhaps copy it; `drawn` is below `Sampler.either`."""
+        sampler, head = self.sampler, running.head
+        keep, copy = sampler.keep, sampler.copy
+        is_kept, is_copied = drawn < keep, drawn < keep * copy or drawn >= keep
+        if head.is_copy or head.upgrades:
+            copy, is_copied = 0.0, False
+        if is_kept:
+            sampler.kept()
+        elif not is_copied:
             return
-        drawn_p, mirrored_p = self._sampler.probability, self._mirror.probability(running.head)
-        is_drawn = self._sampler.draw()
-        is_mirrored = mirrored_p > 0 and random() < mirrored_p
-        if not (is_drawn or is_mirrored):
-            return
-        capture, mirror = self.settings.capture, self.settings.mirror
-        # Both draws are independent, and each alone has the exchange captured.
-        running.capture = drawn_p + mirrored_p - drawn_p * mirrored_p
-        running.mirrors = is_mirrored
-        limit = max(capture.max_body_bytes, mirror.max_body_bytes if is_mirrored else 0)
-        running.kept_request = Kept(limit)
-        running.kept_answer = Kept(capture.max_body_bytes)
-        running.keep = running.kept_answer.add
+        # What is copied is always kept as well: the chance is that of either.
+        running.capture = keep + copy - keep * copy
+        running.mirrors = is_copied
+        limit = self.settings.capture.max_body_bytes
+        longest = max(limit, self.settings.mirror.max_body_bytes) if is_copied else limit
+        running.kept_request = Kept(longest)
+        running.kept_answer = kept = Kept(limit)
+        running.keep = kept.add
 
     def finished(self, running: Running, failure: Failure | None, identity: bytes) -> None:
         """Record an exchange that is over; copy it if that was drawn."""
         try:
-            exchange = self._exchange(running, failure)
+            exchange = exchange_of(running, failure)
             self.reporter.put(exchange)
             if running.capture:
-                self.reporter.put(self._captured(running, exchange))
+                limit = self.settings.capture.max_body_bytes
+                self.reporter.put(capture_of(running, exchange, self.fields, limit))
                 if running.mirrors and failure is None:
                     self._copy(running, identity)
         except Exception:
@@ -165,61 +185,6 @@ class Plane:
     def drop(self, kind: str) -> None:
         """Count something that was not recorded or copied."""
         self.dropped[kind] = self.dropped.get(kind, 0) + 1
-
-    def _exchange(self, running: Running, failure: Failure | None) -> Exchange:
-        return Exchange(
-            id=running.id,
-            pair_id=None,
-            model=running.model,
-            position=Position.SERVING,
-            route=running.head.route,
-            started_s=running.started_s,
-            connected_s=running.connected_s,
-            first_byte_s=running.first_byte_s,
-            finished_s=now_s(),
-            status=running.status,
-            failure=failure,
-            failed_over=running.failed_over,
-            replayed=running.replayed,
-            request_bytes=running.request_bytes,
-            response_bytes=running.response_bytes,
-            in_flight=running.in_flight,
-            stream=None if running.stream is None else running.stream.record(),
-            capture=running.capture,
-        )
-
-    def _captured(self, running: Running, exchange: Exchange) -> Capture:
-        limit = self.settings.capture.max_body_bytes
-        request = response = None
-        if running.kept_request is not None:
-            request = message(
-                running.head.raw,
-                self.captured_fields,
-                running.kept_request,
-                limit=limit,
-                truncated=not running.request_done,
-            )
-        if running.kept_answer is not None and running.answer is not None:
-            response = message(
-                running.answer.raw,
-                self.captured_fields,
-                running.kept_answer,
-                limit=limit,
-                truncated=exchange.failure is not None,
-            )
-            if running.stream is not None:
-                response = type(response)(
-                    fields=response.fields,
-                    body=response.body,
-                    truncated=response.truncated,
-                    arrivals=tuple(running.stream.arrivals),
-                )
-        return Capture(
-            exchange=exchange,
-            target=running.head.target.partition(b"?")[0].decode("latin-1"),
-            request=request,
-            response=response,
-        )
 
     def _copy(self, running: Running, identity: bytes) -> None:
         kept = running.kept_request

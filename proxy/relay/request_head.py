@@ -15,7 +15,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from proxy.relay.fields import BadFields, nominated, split_fields, tokens
+from proxy.relay.fields import BadFields, check_fields, nominated, split_fields, tokens
 from proxy.relay.settings import Listen, RelaySettings
 
 MARKER: Final = b"X-Stablehand-Mirror"
@@ -24,16 +24,26 @@ MARKER: Final = b"X-Stablehand-Mirror"
 CHUNKED: Final = -1
 """As a body's length: it comes in chunks."""
 
-VIA: Final = b"1.1 stablehand"
 
 _START_LINE: Final = re.compile(
     rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}) ([^\x00-\x20\x7f]+) HTTP/([0-9])\.([0-9])"
 )
+_ORDINARY_LINE: Final = re.compile(
+    rb"(?!CONNECT )([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}) (/[^\x00-\x20\x7f#]*) HTTP/1\.1"
+)
+_SPECIAL: Final = re.compile(
+    rb"\r\n(host|content-length|connection|keep-alive|proxy-connection|te|trailer|upgrade|forwarded"
+    rb"|transfer-encoding|x[-_]forwarded[-_](?:for|proto|host)|x-stablehand-mirror)"
+    rb":[ \t]*([^\r]*)"
+)
+"""The fields that mean something to the relay, in a head in lower case."""
+_LAST: Final = b"\r\nVia: 1.1 stablehand\r\nX-Forwarded-For: "
 _METHOD: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}(?: |\Z)")
 _ABSOLUTE: Final = re.compile(rb"https?://([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
 _HOST: Final = re.compile(
     rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})*(?::[0-9]*)?"
 )
+_MAX_DIGITS: Final = 18
 _NO_START_LINE: Final = "this is not HTTP: the first line is not METHOD TARGET VERSION"
 _MAX_REMEMBERED: Final = 512
 _MAX_REMEMBERED_BYTES: Final = 4096
@@ -74,6 +84,8 @@ class RequestHead(Struct, frozen=True, kw_only=True):
     forward: bytes
     """The head as it goes upstream, but for its end, which begins with the client's address."""
     raw: bytes
+    path: str
+    """The target without its query."""
 
 
 class RequestReader:
@@ -84,6 +96,7 @@ class RequestReader:
         self._routes = [(label, re.compile(pattern)) for label, pattern in settings.routes]
         self._is_trusted = is_trusted
         self._scheme = b"https" if settings.listen.tls is not None else b"http"
+        self._proto = b"\r\nX-Forwarded-Proto: " + self._scheme + b"\r\nX-Forwarded-Host: "
         self._max_target_bytes = settings.listen.max_target_bytes
         self._max_body_bytes = settings.listen.max_body_bytes
         self._remembered: dict[bytes, RequestHead] = {}
@@ -105,6 +118,55 @@ class RequestReader:
 
     def read_anew(self, raw: bytes) -> RequestHead:
         """Do what `read` does, from the bytes alone."""
+        return self.read_quickly(raw) or self.read_carefully(raw)
+
+    def read_quickly(self, raw: bytes) -> RequestHead | None:
+        """Do what `read_carefully` does for an ordinary head, at a third of its cost.
+
+        Ordinary: HTTP/1.1, a path as its target, and of the fields that mean anything here only
+        `Host`, `Content-Length` and `Connection: keep-alive`. `None`: look carefully.
+        """
+        line, _, block = raw.partition(b"\r\n")
+        match = _ORDINARY_LINE.fullmatch(line)
+        lower = raw.lower()
+        length = _ordinary_length(_SPECIAL.findall(lower))
+        if match is None or length is None or 0 < self._max_body_bytes < length:
+            return None
+        method, target = match.groups()
+        start = lower.index(b"\r\nhost:") + len(b"\r\nhost:")
+        host = raw[start : raw.index(b"\r\n", start)].strip(b" \t")
+        if len(target) > self._max_target_bytes or not host or _HOST.fullmatch(host) is None:
+            return None
+        try:
+            check_fields(block)
+        except BadFields:
+            return None
+        start = lower.find(b"\r\nconnection:")
+        kept = raw[:-4] if start < 0 else raw[:start] + raw[raw.index(b"\r\n", start + 2) : -4]
+        path = target.partition(b"?")[0].decode("latin-1")
+        route = self._route(path)
+        return RequestHead(
+            method=method,
+            target=target,
+            host=host,
+            is_http11=True,
+            keep_alive=True,
+            body_bytes=length,
+            upgrades=False,
+            takes_trailers=False,
+            is_copy=False,
+            route=route,
+            samples=(route != "other") if self._routes else length != 0,
+            forward=b"".join((kept, self._proto, host, _LAST)),
+            raw=raw,
+            path=path,
+        )
+
+    def _route(self, path: str) -> str:
+        return next((label for label, pattern in self._routes if pattern.search(path)), "other")
+
+    def read_carefully(self, raw: bytes) -> RequestHead:
+        """Do what `read` does for any head: this is the specification."""
         line, _, block = raw.partition(b"\r\n")
         method, target, is_http11 = self._start_line(line)
         # With no field at all, the head's empty line is all that is left.
@@ -117,7 +179,7 @@ class RequestReader:
         if upgrades and body_bytes != 0:
             raise Refusal(400, "a websocket handshake has no body")
         path = target.partition(b"?")[0].decode("latin-1")
-        route = next((label for label, pattern in self._routes if pattern.search(path)), "other")
+        route = self._route(path)
         return RequestHead(
             method=method,
             target=target,
@@ -132,6 +194,7 @@ class RequestReader:
             samples=(route != "other") if self._routes else body_bytes != 0,
             forward=self._forward(b"%b %b HTTP/1.1" % (method, target), host, lines, upgrades),
             raw=raw,
+            path=path,
         )
 
     def _start_line(self, line: bytes) -> tuple[bytes, bytes, bool]:
@@ -180,7 +243,7 @@ class RequestReader:
             added.append(b"X-Forwarded-Proto: " + self._scheme)
         if b"x-forwarded-host" not in vouched and host:
             added.append(b"X-Forwarded-Host: " + host)
-        added.append(b"Via: " + VIA)
+        added.append(b"Via: 1.1 stablehand")
         return added
 
 
@@ -199,6 +262,22 @@ def judge(data: bytes, listen: Listen) -> None:
         raise Refusal(414, f"the target is longer than {listen.max_target_bytes} bytes")
     if len(data) > listen.max_head_bytes:
         raise Refusal(431, f"the head is longer than {listen.max_head_bytes} bytes")
+
+
+def _ordinary_length(found: list[tuple[bytes, bytes]]) -> int | None:
+    """Give the body's length if no more than that, one host and keep-alive is said."""
+    length, seen = 0, set()
+    for name, value in found:
+        if name in seen:
+            return None
+        seen.add(name)
+        if name == b"content-length":
+            if not (value.isdigit() and len(value) < _MAX_DIGITS):
+                return None
+            length = int(value)
+        elif name != b"host" and (name, value) != (b"connection", b"keep-alive"):
+            return None
+    return length if b"host" in seen else None
 
 
 class _Lines:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final
 
 from proxy.clock import now_s
 from proxy.records import Failure
-from proxy.relay.answer_head import UNTIL_CLOSE, AnswerHead, without_chunking
+from proxy.relay.answer_head import AnswerHead, without_chunking
 from proxy.relay.capture import Kept
 from proxy.relay.farewell import extra_fields
 from proxy.relay.refusals import FAILURES, failure_answer, refusal
@@ -253,18 +253,7 @@ class Running:
             self.stream = StreamClock(plane.max_chunks if self.keep is not None else 0)
             if n_payload:
                 self.stream.tick(at_s, 0, n_chunks)
-        request = self.head
-        if (
-            request.keep_alive
-            and request.is_http11
-            and self.request_done
-            and head.body_bytes != UNTIL_CLOSE
-            and not (plane.is_draining or plane.server_timing)
-        ):
-            extra = b""
-        else:
-            extra = extra_fields(self, head, plane)
-        if extra:
+        if extra := extra_fields(self, head, plane):
             forward = head.forward if self.takes_frames else without_chunking(head.forward)
             data = b"".join((forward[:-2], extra, b"\r\n", data[len(head.raw) :]))
         elif not head.is_verbatim:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from proxy.relay.answer_head import (
     CHUNKED,
@@ -10,6 +12,8 @@ from proxy.relay.answer_head import (
     AnswerReader,
     BadAnswer,
     read_anew,
+    read_carefully,
+    read_quickly,
     without_chunking,
 )
 
@@ -103,3 +107,51 @@ def test_memory_is_bounded_and_right() -> None:
     assert len(reader._remembered) <= 512
     raw = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n"
     assert reader.read(raw) == reader.read(raw) == read_anew(raw)
+
+
+FIELDS = st.sampled_from(
+    [
+        b"Content-Length: 12",
+        b"content-length:0",
+        b"Content-Length: 1 2",
+        b"Content-Type: application/json",
+        b"content-type: Text/Event-Stream ; charset=x",
+        b"Transfer-Encoding: chunked",
+        b"Connection: close",
+        b"Keep-Alive: 5",
+        b"Date: x",
+        b"X: \xff",
+        b"Bad : x",
+        b"Content-Length : 3",
+    ]
+)
+
+
+@given(
+    start=st.sampled_from(
+        [
+            b"HTTP/1.1 200 OK",
+            b"HTTP/1.1 404",
+            b"HTTP/1.0 200 OK",
+            b"HTTP/1.1 204 x",
+            b"HTTP/1.1 103 x",
+            b"HTTP/1.1 2000 x",
+        ]
+    ),
+    fields=st.lists(FIELDS, max_size=5),
+)
+def test_the_quick_reader_does_what_the_careful_one_does(start: bytes, fields: list[bytes]) -> None:
+    """Whatever the quick way takes on, it gives the careful way's value."""
+    raw = b"\r\n".join([start, *fields, b"", b""])
+    quick = read_quickly(raw)
+    if quick is not None:
+        assert quick == read_carefully(raw)
+
+
+def test_ordinary_heads_are_read_quickly() -> None:
+    """What model servers send takes the quick way."""
+    raw = (
+        b"HTTP/1.1 200 OK\r\ndate: x\r\nserver: uvicorn\r\ncontent-length: 2\r\n"
+        b"content-type: application/json\r\n\r\n"
+    )
+    assert read_quickly(raw) is not None

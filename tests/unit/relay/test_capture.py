@@ -2,34 +2,45 @@
 
 from __future__ import annotations
 
+from random import random
+
 import pytest
 
-from proxy.relay.capture import Kept, Sampler, allowed_fields, message
+from proxy.relay.capture import FieldPicker, Kept, Sampler
 from proxy.relay.settings import Capture
 
 
+def draw(sampler: Sampler) -> bool:
+    """Draw one request, as the plane does; tell whether it was kept."""
+    sampler.n_seen += 1
+    is_kept = random() < sampler.keep
+    if is_kept:
+        sampler.kept()
+    return is_kept
+
+
 def drive(sampler: Sampler, rate: float, seconds: float, start_s: float = 0.0) -> list[float]:
-    """Offer requests at a steady rate, with ticks; give the chances of those that were taken."""
+    """Offer requests at a steady rate, with ticks; give the chances of those that were kept."""
     taken, next_tick_s = [], start_s
     for n in range(int(rate * seconds)):
         at_s = start_s + n / rate
         while next_tick_s <= at_s:
             sampler.tick(next_tick_s)
             next_tick_s += 0.25
-        probability = sampler.probability
-        if sampler.draw():
-            taken.append(probability)
+        chance = sampler.keep
+        if draw(sampler):
+            taken.append(chance)
     return taken
 
 
-def test_below_the_limit_everything_is_taken() -> None:
-    """A rate below the limit is taken whole, with certainty."""
+def test_below_the_limit_everything_is_kept() -> None:
+    """A rate below the limit is kept whole, with certainty."""
     assert drive(Sampler(Capture(max_rows_per_s=200)), 100, 10) == [1.0] * 1000
 
 
 @pytest.mark.parametrize("rate", [1_000, 20_000])
 def test_above_the_limit_the_limit_is_kept_on_average(rate: float) -> None:
-    """At any rate about `max_rows_per_s` are taken, and 1/chance adds up to the traffic."""
+    """At any rate about `max_rows_per_s` are kept, and 1/chance adds up to the traffic."""
     sampler = Sampler(Capture(max_rows_per_s=200))
     drive(sampler, rate, 1)
     taken = drive(sampler, rate, 10, start_s=1.0)
@@ -38,22 +49,34 @@ def test_above_the_limit_the_limit_is_kept_on_average(rate: float) -> None:
 
 
 def test_a_burst_out_of_silence_is_noticed_at_once() -> None:
-    """Ten thousand requests in a hundredth of a second do not all become samples."""
+    """Ten thousand requests between two ticks do not all become samples."""
     sampler = Sampler(Capture(max_rows_per_s=200))
     for n in range(40):
         sampler.tick(n * 0.25)
-    taken = sum(sampler.draw() for _ in range(10_000))
-    assert taken < 1_000
+    assert sum(draw(sampler) for _ in range(10_000)) < 1_000
 
 
 def test_silence_restores_certainty() -> None:
     """When the rate falls the chances rise again."""
     sampler = Sampler(Capture(max_rows_per_s=200))
     drive(sampler, 10_000, 2)
-    assert sampler.probability < 0.05
+    assert sampler.keep < 0.05
     for n in range(60):
         sampler.tick(2.0 + n * 0.25)
-    assert sampler.probability == 1.0
+    assert sampler.keep == 1.0
+
+
+def test_either_is_the_chance_of_two_independent_draws() -> None:
+    """Keeping and copying are drawn as if by two numbers; suspended, neither is."""
+    sampler = Sampler(Capture())
+    sampler.fit(keep=0.3, copy=0.2)
+    assert sampler.either == pytest.approx(1 - 0.7 * 0.8)
+    sampler.is_suspended = True
+    sampler.fit()
+    assert sampler.either == 0.0
+    sampler.is_suspended = False
+    sampler.fit(copy=0.0)
+    assert sampler.either == pytest.approx(0.3)
 
 
 def test_kept_pieces_are_cut_at_the_limit() -> None:
@@ -80,13 +103,23 @@ def test_a_message_says_when_it_is_not_whole(limit: int, broke_off: bool, trunca
     """Cut by the limit or by a broken exchange: both mark it."""
     kept = Kept(9)
     kept.add(b"abc")
-    made = message(b"GET /\r\nA: b\r\n\r\n", frozenset(), kept, limit=limit, truncated=broke_off)
+    made = FieldPicker(()).message(b"GET /\r\nA: b\r\n\r\n", kept, limit=limit, truncated=broke_off)
     assert made.truncated == truncated
     assert made.body == b"abc"[:limit]
+    assert made.fields == {}
 
 
 def test_only_allowed_fields_are_kept() -> None:
-    """Names in lower case, repeats joined, everything else left out."""
-    raw = b"GET / HTTP/1.1\r\nX-A: 1\r\nx-a:2\r\nCookie: c\r\nX-B: \xff\r\n\r\n"
-    allowed = frozenset({b"x-a", b"x-b"})
-    assert allowed_fields(raw, allowed) == {"x-a": "1, 2", "x-b": "\xff"}
+    """Names in lower case, repeats joined, values as they were, everything else left out."""
+    raw = b"GET / HTTP/1.1\r\nX-A: 1 \r\nx-a:Two\r\nCookie: c\r\nX-B: \xff\r\nX-Ab: 3\r\n\r\n"
+    picker = FieldPicker(("X-A", "x-b"))
+    for _ in range(2):
+        assert picker.pick(raw) == {"x-a": "1, Two", "x-b": "\xff"}
+
+
+def test_what_is_remembered_of_heads_is_bounded() -> None:
+    """Heads that never repeat do not pile up."""
+    picker = FieldPicker(("x-a",))
+    for n in range(500):
+        assert picker.pick(b"GET / HTTP/1.1\r\nX-A: %d\r\n\r\n" % n) == {"x-a": str(n)}
+    assert len(picker._remembered) <= 64

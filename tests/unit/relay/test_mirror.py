@@ -63,7 +63,7 @@ def test_no_more_copies_than_allowed(kit: type[Kit]) -> None:
 def test_chances_are_combined(kit: type[Kit]) -> None:
     """A request drawn or mirrored is captured: the record carries the chance of either."""
     rig = kit.Rig(routing=Routing(shadow=Model.STABLE, mirror_fraction=0.999999))
-    rig.plane._sampler.probability = 0.5
+    rig.plane.sampler.fit(keep=0.5)
     serving, _ = rig.stock()
     rig.stock(Model.STABLE, is_shadow=True)
     rig.client.data_received(POST)
@@ -85,7 +85,7 @@ def test_failed_exchanges_are_not_copied(kit: type[Kit]) -> None:
 def test_with_little_memory_nothing_is_copied(kit: type[Kit]) -> None:
     """Copies and samples go before requests do."""
     rig = kit.Rig(routing=ALL)
-    rig.plane.is_short_of_memory = True
+    rig.plane.suspend_watching(is_suspended=True)
     serving, _ = rig.stock()
     _, paper = rig.stock(Model.STABLE, is_shadow=True)
     rig.client.data_received(POST)

@@ -116,6 +116,64 @@ def test_memory_gives_what_the_bytes_give(
     assert results[0] == results[1] == results[2]
 
 
+ordinary = st.sampled_from(
+    [
+        b"Host: a.b:80",
+        b"hOST:\tq",
+        b"Host: ",
+        b"Content-Length: 12",
+        b"content-length: 0012 ",
+        b"Connection: Keep-Alive",
+        b"connection: close",
+        b"X-A: \xff",
+        b"Accept: */*",
+        b"traceparent: 00-1-2-01",
+        b"Via: 1.0 x",
+        b"Bad : x",
+        b"Host : a",
+        b"Content-Length : 3",
+        b"TE: trailers",
+        b"x_forwarded_for: 1",
+        b"X-Hosting: host: b",
+    ]
+)
+
+
+@given(
+    start=st.sampled_from(
+        [
+            b"GET /v2/a?b HTTP/1.1",
+            b"POST /x:predict HTTP/1.1",
+            b"GET / HTTP/1.0",
+            b"CONNECT /a HTTP/1.1",
+            b"GET /#a HTTP/1.1",
+            b"GET http://h/ HTTP/1.1",
+            b"G T / HTTP/1.1",
+        ]
+    ),
+    fields=st.lists(ordinary, max_size=7),
+    is_trusted=st.booleans(),
+)
+def test_the_quick_reader_does_what_the_careful_one_does(
+    start: bytes, fields: list[bytes], is_trusted: bool
+) -> None:
+    """Whatever the quick way takes on, it gives the careful way's value, byte by byte."""
+    raw = b"\r\n".join([start, *fields, b"", b""])
+    one = reader(is_trusted=is_trusted)
+    quick = one.read_quickly(raw)
+    if quick is not None:
+        assert quick == one.read_carefully(raw)
+
+
+def test_ordinary_heads_are_read_quickly() -> None:
+    """The heads that common clients send take the quick way."""
+    for connection in (b"", b"Connection: keep-alive\r\n"):
+        raw = (
+            b"POST /v2/m HTTP/1.1\r\nHost: a\r\nAccept: */*\r\n%bContent-Length: 7\r\n\r\n"
+        ) % connection
+        assert reader().read_quickly(raw) is not None
+
+
 @given(fields=st.lists(lines, max_size=6), is_trusted=st.booleans())
 def test_what_goes_upstream_is_a_good_head_with_one_framing(
     fields: list[bytes], is_trusted: bool
