@@ -97,6 +97,11 @@ def build_latency(timings: Sequence[Timing], *, ordered: bool) -> LatencyProfile
     return structs.replace(profile, design_effects=_measure(timings, profile))
 
 
+def cell_table(profile: LatencyProfile) -> list[list[int | None]]:
+    """Give `find_cell` for every class of load and size, so that an answer costs two lookups."""
+    return [[_nearest(profile, load, size) for size in range(3)] for load in range(MAX_LOAD + 1)]
+
+
 def find_cell(profile: LatencyProfile, in_flight: int, request_bytes: int) -> int | None:
     """Give the index of the cell that an answer is compared with.
 
@@ -104,6 +109,10 @@ def find_cell(profile: LatencyProfile, in_flight: int, request_bytes: int) -> in
     certified by more than one class, so nothing can be said about this answer.
     """
     load, size = load_class(in_flight), size_class(request_bytes, profile.size_edges_bytes)
+    return _nearest(profile, load, size)
+
+
+def _nearest(profile: LatencyProfile, load: int, size: int) -> int | None:
     best: tuple[int, int, int] | None = None
     for index, cell in enumerate(profile.cells):
         if cell.size in (size, ANY_SIZE):

@@ -18,7 +18,14 @@ from proxy.stats.demands import Certainty, Tolerance
 from proxy.stats.effects import Effect
 from proxy.stats.functionals import Floats, Form, Functional, mid_ranks
 from proxy.stats.intervals import mean_interval
-from proxy.stats.latency import SLOW_TAILS, LatencyCell, LatencyProfile, find_cell
+from proxy.stats.latency import (
+    SLOW_TAILS,
+    LatencyCell,
+    LatencyProfile,
+    cell_table,
+    load_class,
+    size_class,
+)
 from proxy.stats.streams import WatchedStream
 from proxy.stats.watch import Watch
 
@@ -47,6 +54,7 @@ class LatencyWatch:
         """Make a watch without evidence. The profile must have a cell."""
         self._profile = profile
         self._rule = rule
+        self._cells = cell_table(profile)
         self._binners = [cell.latency.binner() for cell in profile.cells]
         sizes = [binner.n_bins for binner in self._binners]
         self._starts = np.concatenate([[0], np.cumsum(sizes)]).astype(int)
@@ -59,7 +67,8 @@ class LatencyWatch:
 
     def count(self, latency_s: float, in_flight: int, request_bytes: int) -> None:
         """Take one answer."""
-        cell = find_cell(self._profile, in_flight, request_bytes)
+        size = size_class(request_bytes, self._profile.size_edges_bytes)
+        cell = self._cells[load_class(in_flight)][size]
         counted, beyond = self._recent
         # Old loads fade: the share beyond is of the last thousand answers or so.
         self._recent = counted * 0.999 + 1, beyond * 0.999 + (cell is None)

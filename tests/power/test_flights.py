@@ -73,7 +73,7 @@ FAULTS: dict[str, tuple[Callable[[Columns], str], int]] = {
     "hour off by one": (changed("hour", numeric(lambda hour: hour + 1)), 700),
     "distance x 1.1": (changed("distance", numeric(lambda miles: miles * 1.1)), 1000),
     "2 % new origin": (
-        changed("origin", lambda value, _: "XXX" if RNG.random() < 0.02 else value),
+        changed("origin", lambda value, _: "ZZZ" if RNG.random() < 0.02 else value),
         1800,
     ),
     "5 % missing": (
