@@ -197,7 +197,7 @@ class DownstreamConnection(asyncio.Protocol):
         address = peer[0] if isinstance(peer, tuple) else "unknown"
         self.identity, self._reader = plane.identity(address)
         self.deadline_s = plane.sweep.at_s + plane.listen.head_timeout_s
-        if plane.n_clients > plane.listen.max_connections:
+        if plane.n_clients > plane.max_clients:
             self._transport.write(refusal(503, "too many connections", closes=True))
             self._close()
 

@@ -70,6 +70,8 @@ class Plane:
         self.clients: set[DownstreamConnection] = set()
         self.dropped: dict[str, int] = {}
         """What was not recorded or copied, by kind."""
+        self.max_clients = settings.listen.max_connections
+        """More than these are refused."""
         # Read at every request:
         self.replay_body_bytes = settings.listen.replay_body_bytes
         self.server_timing = settings.listen.server_timing

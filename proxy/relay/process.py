@@ -24,6 +24,7 @@ from proxy.relay.plane import Nowhere, Plane
 from proxy.relay.pulse import Heart
 from proxy.relay.server import Server, ServerState
 from proxy.relay.settings import RelaySettings
+from proxy.relay.shedding import Shedding
 from proxy.relay.sweep import Sweep
 from proxy.relay.switch import read_routing
 
@@ -115,6 +116,7 @@ async def serve(settings: RelaySettings, listening: socket.socket, pulse_fd: int
     except OSError as error:
         log.error("the data port cannot be served: %s", error)  # noqa: TRY400  # one line says it
         return 1
+    sweep.every_tick(Shedding(plane).tick)
     heart = Heart(plane, server, link or Nowhere(), pulse_fd)
     sweep.start()
     _on_signals(server, heart)
