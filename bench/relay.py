@@ -146,7 +146,7 @@ def memory(options: argparse.Namespace) -> str:
 def choose(options: argparse.Namespace) -> tuple[list[Cell], list[Contender]]:
     """Give what is to be measured, and say what cannot be."""
     if options.gate:
-        options.cells, options.contenders = "one-core,c8-2k", "uvloop TCP relay,ours bare"
+        options.cells, options.contenders = "one-core", "uvloop TCP relay,ours bare"
     contenders = []
     for contender in CONTENDERS:
         if options.contenders and contender.name not in options.contenders.split(","):

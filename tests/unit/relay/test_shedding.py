@@ -10,7 +10,7 @@ import pytest
 from proxy.relay.shedding import Shedding
 
 if TYPE_CHECKING:
-    from tests.unit.relay.conftest import Kit, Rig
+    from tests.unit.relay.conftest import Rig
 
 
 def use(cgroup: Path, used: int, cache: int = 0) -> None:
@@ -20,7 +20,7 @@ def use(cgroup: Path, used: int, cache: int = 0) -> None:
 
 
 def test_samples_go_first_and_connections_last(
-    kit: type[Kit], rig: Rig, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    rig: Rig, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """At 80 % watching stops, at 95 % new clients get 503; a little below, each comes back."""
     (tmp_path / "memory.max").write_text("1000\n")
