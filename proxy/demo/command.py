@@ -12,7 +12,7 @@ from rich.progress import Progress
 
 from proxy.certify.command import Bars
 from proxy.demo.director import play
-from proxy.demo.flights import REPLAY, DemoError
+from proxy.demo.flights import START, DemoError
 from proxy.demo.processes import memory_of
 from proxy.demo.script import ACTS
 from proxy.demo.stage import Choices, Company, set_up
@@ -26,7 +26,7 @@ class Options:
 
     folder: Path = Path(".demo")
     """Where data, models, benchmark, state and logs are kept."""
-    start: str = REPLAY[0]
+    start: str = START
     """First day of the replay, in August 2013."""
     rate_per_s: float = RATE_PER_S
     is_plain: bool = False

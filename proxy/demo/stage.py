@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -20,7 +21,7 @@ from proxy.certify.certify import Load, Order, Progress, certify
 from proxy.certify.command import write
 from proxy.certify.files import CertifyError
 from proxy.certify.recorded import Recorded, write_requests
-from proxy.demo.flights import CERTIFICATION, COLUMNS, REPLAY, DemoError, Flights, load
+from proxy.demo.flights import CERTIFICATION, COLUMNS, REPLAY, START, DemoError, Flights, load
 from proxy.demo.models import TrainedFiles, train
 from proxy.demo.processes import MODEL_NAME, ModelServer, Sidecar, free_port
 from proxy.demo.receiver import Receiver
@@ -33,6 +34,11 @@ from proxy.telemetry.desk import Status
 PREDICT: Final = f"/v1/models/{MODEL_NAME}:predict"
 STATUS_TIMEOUT_S: Final = 3.0
 SEED: Final = 2013
+N_SINGLE: Final = 3000
+"""Recorded requests of one row, as the replay sends them: latency is certified with these."""
+BATCH_ROWS: Final = 20
+"""Rows of every later recorded request: what the models answer is certified on all rows of two
+months, and batches make that a matter of seconds."""
 _decode_status: Final = msgspec.json.Decoder(Status).decode
 
 Say = Callable[[str], None]
@@ -44,7 +50,7 @@ class Choices:
 
     folder: Path
     """Where data, models, benchmark, state and logs are kept."""
-    start: str = REPLAY[0]
+    start: str = START
     """First day of the replay."""
     rate_per_s: float
     fresh: bool = False
@@ -250,7 +256,10 @@ def _write_files(flights: Flights, reference: Path, requests: Path) -> None:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
         writer.writerows(rows)
+    starts = [*range(min(N_SINGLE, len(rows))), *range(N_SINGLE, len(rows), BATCH_ROWS)]
     headers = {"content-type": "application/json"}
-    write_requests(
-        requests, [Recorded("POST", PREDICT, headers, request_body(row)) for row in rows]
-    )
+    recorded = [
+        Recorded("POST", PREDICT, headers, request_body(*rows[start:stop]))
+        for start, stop in pairwise([*starts, len(rows)])
+    ]
+    write_requests(requests, recorded)

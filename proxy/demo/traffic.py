@@ -47,9 +47,9 @@ class Prediction(msgspec.Struct):
 _decode: Final = msgspec.json.Decoder(Prediction).decode
 
 
-def request_body(row: Mapping[str, Scalar]) -> bytes:
-    """Give the V1 request that asks about one departure."""
-    return _encode({"instances": [row]})
+def request_body(*rows: Mapping[str, Scalar]) -> bytes:
+    """Give the V1 request that asks about departures."""
+    return _encode({"instances": rows})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

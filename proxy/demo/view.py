@@ -18,10 +18,11 @@ from proxy.demo.director import Expected, StageReport
 from proxy.demo.processes import Memory
 from proxy.demo.script import Scene
 from proxy.demo.traffic import Tally
-from proxy.records import AlarmState, Position
+from proxy.records import AlarmState
 from proxy.telemetry.desk import AlarmView, Status
 
 MAX_LINES: Final = 14
+MIN_LINES: Final = 4
 BAR_WIDTH: Final = 12
 _STATE_STYLE: Final = {
     AlarmState.INACTIVE: "green",
@@ -82,7 +83,9 @@ class LiveView(PlainView):
     def __init__(self, console: Console) -> None:
         """Draw on `console`."""
         super().__init__(console)
-        self._lines: deque[Text] = deque(maxlen=MAX_LINES)
+        # What stands above the story takes 25 lines; it shrinks with the terminal.
+        self._n_lines = max(MIN_LINES, min(MAX_LINES, console.height - 27))
+        self._lines: deque[Text] = deque(maxlen=self._n_lines)
         self._live = Live(console=console, refresh_per_second=4, transient=True)
 
     @contextmanager
@@ -124,7 +127,7 @@ class LiveView(PlainView):
             head,
             sides,
             Panel(_alarms(scene.status), title="alarms"),
-            Panel(Group(*self._lines), title="what happened", height=MAX_LINES + 2),
+            Panel(Group(*self._lines), title="what happened", height=self._n_lines + 2),
         )
 
 
@@ -145,13 +148,10 @@ def _routing(status: Status) -> RenderableType:
     grid.add_row("serving", Text(routing.serving, style="bold cyan"))
     shadow = routing.shadow or "nobody"
     grid.add_row("shadow", f"{shadow} ({routing.mirror_fraction:.0%} of requests)")
-    for one in status.traffic:
-        if one.position is Position.SERVING and one.per_s > 0:
-            grid.add_row(f"{one.model} answers", f"{one.per_s:,.0f} per second")
     estimate = status.agreement.estimate
     apart = "not measured" if estimate is None else f"{estimate:.1%} of pairs"
     grid.add_row("models differ", apart)
-    grid.add_row("because", Text(routing.because, overflow="ellipsis", no_wrap=True))
+    grid.add_row("because", Text(routing.because))
     return grid
 
 

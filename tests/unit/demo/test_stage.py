@@ -13,6 +13,7 @@ import yaml
 from proxy.certify.answers import decode_inputs
 from proxy.certify.recorded import read_requests
 from proxy.certify.reference import read_reference
+from proxy.demo import stage
 from proxy.demo.flights import COLUMNS, DemoError, Flights
 from proxy.demo.processes import ModelServer, Sidecar
 from proxy.demo.receiver import Receiver
@@ -56,11 +57,12 @@ def test_the_state_of_an_earlier_run_is_removed(tmp_path: Path) -> None:
 
 
 def test_certification_reads_what_the_demonstration_writes(
-    flights: Flights, tmp_path: Path
+    flights: Flights, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Rows and requests say the same: every column, missing values as missing."""
+    """Single rows first, then batches; rows and requests say the same, missing is missing."""
     reference, requests = tmp_path / "r.csv", tmp_path / "q.jsonl"
-    few = flights.part(0, 10)
+    monkeypatch.setattr(stage, "N_SINGLE", 3)
+    few = flights.part(0, 50)
     _write_files(few, reference, requests)
     columns = read_reference(reference, {}).columns
     recorded, _ = read_requests(requests)
@@ -69,6 +71,7 @@ def test_certification_reads_what_the_demonstration_writes(
     assert asked == columns
     assert columns["visibility"][3] is None
     assert {one.target for one in recorded} == {PREDICT}
+    assert len(recorded) == 3 + 3  # three single rows, then 47 rows in batches of 20
 
 
 def test_a_sidecar_that_is_away_has_no_status_and_takes_no_orders(
