@@ -157,6 +157,8 @@ def _own_paths(description: object) -> Iterator[str]:
         case {"paths": {**paths}}:
             known = [re.compile(pattern) for _, pattern in ROUTES]
             for path, methods in paths.items():
+                if not isinstance(path, str):
+                    continue
                 is_post = isinstance(methods, dict) and "post" in methods
                 # Braces stand for any segment; a known pattern takes any word there.
                 plain = re.sub(r"\{[^}]*\}", "x", path)
