@@ -1,0 +1,119 @@
+"""A configuration becomes every monitor, the engine, the plan; a bad benchmark is only a note."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from proxy.benchmark import BenchmarkError
+from proxy.config import Loaded, load
+from proxy.records import AlarmName, Model, Pair, Rows, Side
+from proxy.watcher.assembly import (
+    categories_of,
+    certified_of,
+    differ_of,
+    engine_of,
+    monitors_of,
+    plan_of,
+    read_benchmark,
+)
+from proxy.watcher.process import Watcher
+
+UNWATCHED = {AlarmName.LABEL_QUALITY}
+"""There are no labels yet."""
+
+
+def loaded(folder: Path, text: str, more: str = "") -> Loaded:
+    """Load a configuration from a file."""
+    path = folder / "c.yaml"
+    path.write_text(text + more, "utf-8")
+    return load(path, {})
+
+
+def outputs(model: Model, value: float | str) -> Rows:
+    """Give one answer."""
+    return Rows(
+        exchange_id=1,
+        at_s=1.0,
+        model=model,
+        side=Side.OUTPUT,
+        columns=("prediction",),
+        values=([value],),
+        n=1,
+    )
+
+
+def test_every_alarm_has_its_monitor(tmp_path: Path, text: str) -> None:
+    """A name in the contract that nobody watches would be a promise that is not kept."""
+    found = loaded(tmp_path, text)
+    names = [one.name for one in monitors_of(found, engine_of(found), None)]
+    assert len(names) == len(set(names))
+    assert set(names) == set(AlarmName) - UNWATCHED
+
+
+def test_without_a_benchmark_the_monitors_say_so(make_watcher: Callable[..., Watcher]) -> None:
+    """Each judges, none breaches, and the note names the command that helps."""
+    watcher = make_watcher()
+    turn = watcher._pipeline.tick(1e6)
+    assert {one.verdict.value for one in turn.findings} <= {"unknown", "ok"}
+    assert any("run `stablehand certify`" in note for note in watcher._notes)
+
+
+def test_the_engine_is_as_sure_as_the_configuration_says(tmp_path: Path, text: str) -> None:
+    """Ticks come from the monitors' section, certainty from that of the alarms."""
+    changed = text.replace(
+        "alarms: {", "alarms: {expected_run_length_s: 86400, confirm_evidence: 9, "
+    )
+    engine = engine_of(loaded(tmp_path, changed))
+    assert (engine.tick_s, engine.expected_run_length_s, engine.confirm_evidence) == (1, 86400, 9)
+
+
+def test_the_plan_names_capacity_and_stable(tmp_path: Path, text: str) -> None:
+    """What the policy may do follows from what is configured."""
+    plan = plan_of(loaded(tmp_path, text))
+    assert (plan.capacity, plan.has_stable, plan.mirror_fraction) == (("more",), True, 0.05)
+    alone = plan_of(loaded(tmp_path, "models: {candidate: {url: 'http://h'}}\n"))
+    assert (alone.capacity, alone.has_stable) == ((), False)
+
+
+@pytest.mark.parametrize("raw", [None, b"", b"{}", b"\xff", b"[" * 100_000, b'{"version": 1}'])
+def test_a_bad_benchmark_stops_the_check_but_not_the_watching(
+    tmp_path: Path, text: str, raw: bytes | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    """`check` refuses it; a running sidecar goes on without, and says so to people and log."""
+    if raw is not None:
+        (tmp_path / "b.json").write_bytes(raw)
+    found = loaded(tmp_path, text, "benchmark: b.json\n")
+    with pytest.raises(BenchmarkError) as caught:
+        read_benchmark(found)
+    assert "\n" not in str(caught.value)
+    notes: list[str] = []
+    assert certified_of(found, notes) is None
+    (note,) = notes
+    assert note.startswith("The benchmark b.json cannot be used: ")
+    assert "the benchmark cannot be used" in caplog.text
+
+
+def test_without_a_benchmark_no_string_is_known() -> None:
+    """So none may be kept in clear."""
+    assert categories_of(None) == {}
+
+
+def test_without_a_certified_rule_answers_must_be_equal() -> None:
+    """Numbers and words: the strictest rule, for counting only."""
+    differ = differ_of(None)
+
+    def pair(one: float | str, other: float | str) -> Pair:
+        return Pair(
+            pair_id=1,
+            at_s=1.0,
+            candidate=outputs(Model.CANDIDATE, one),
+            stable=outputs(Model.STABLE, other),
+        )
+
+    assert not differ(pair(1.5, 1.5))
+    assert differ(pair(1.5, 1.6))
+    assert not differ(pair("a", "a"))
+    assert differ(pair("a", "b"))

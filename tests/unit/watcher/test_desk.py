@@ -1,0 +1,146 @@
+"""The admin API is answered from what decisions rest on; orders are done, kept and written down."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import msgspec
+import pytest
+
+from proxy import clock
+from proxy.records import AlarmName, AlarmState, Model, Position, Pulse
+from proxy.telemetry.desk import DeskError
+from proxy.watcher.process import Watcher
+
+MakeWatcher = Callable[..., Watcher]
+Pass = Callable[[Watcher, range], None]
+START_S = int(clock.now_s())
+
+
+def test_the_status_of_a_fresh_watcher_knows_what_it_does_not_know(
+    make_watcher: MakeWatcher,
+) -> None:
+    """Go, both models in their positions, every alarm inactive, and the missing benchmark told."""
+    status = make_watcher()._desk.status()
+    assert (status.title, status.go) == ("churn-2", True)
+    assert status.headline.startswith("Nothing is wrong as far as is known; not known yet: ")
+    places = [(one.model, one.position, one.ready) for one in status.models]
+    assert places == [
+        (Model.CANDIDATE, Position.SERVING, None),
+        (Model.STABLE, Position.SHADOW, None),
+    ]
+    assert {one.state for one in status.alarms} == {AlarmState.INACTIVE}
+    assert any("certify" in note for note in status.notes)
+    assert status.agreement.estimate is None
+    assert status.agreement.n_pairs == 0
+    msgspec.json.encode(status)
+
+
+def test_a_firing_alarm_stands_in_the_headline(
+    make_watcher: MakeWatcher, pass_unready: Pass
+) -> None:
+    """With its incident, its next step, and first among the alarms; it does not stop a roll-out."""
+    watcher = make_watcher()
+    pass_unready(watcher, range(START_S, START_S + 3))
+    status = watcher._desk.status()
+    assert status.alarms[0].name is AlarmName.STABLE_UNREADY
+    assert status.alarms[0].state is AlarmState.FIRING
+    assert status.alarms[0].next_step
+    assert "Nothing is wrong" not in status.headline
+    assert status.go
+    assert [one.ready for one in status.models] == [True, False]
+    assert status.models[1].reason == "refused"
+    assert status.timeline
+    assert "action" not in {entry.kind for entry in status.timeline if entry.text == ""}
+
+
+def test_a_person_routes_and_gives_the_routing_back(make_watcher: MakeWatcher) -> None:
+    """The verdict stops while the stable model serves; who and why stand in the journal."""
+    watcher = make_watcher()
+    desk = watcher._desk
+    view = asyncio.run(desk.route(Model.STABLE, "ada", "looks odd"))
+    assert (view.serving, view.override) == (Model.STABLE, Model.STABLE)
+    go, reasons = desk.verdict()
+    assert not go
+    assert reasons[0].startswith("traffic goes to the stable model: ")
+    view = asyncio.run(desk.route(None, "ada", "was nothing"))
+    assert (view.serving, view.override) == (Model.STABLE, None)
+    entries = [one for one in desk.journal(100) if one["kind"] == "override"]
+    bodies = [one["body"] for one in entries]
+    assert bodies == [
+        {"by": "ada", "why": "looks odd", "model": "stable"},
+        {"by": "ada", "why": "was nothing", "model": "auto"},
+    ]
+
+
+def test_an_order_outlives_the_watcher(make_watcher: MakeWatcher) -> None:
+    """Killed right behind the answer, the next watcher routes as the person said."""
+    asyncio.run(make_watcher()._desk.route(Model.STABLE, "ada", ""))
+    assert make_watcher()._desk.routing().override is Model.STABLE
+
+
+def test_without_a_stable_model_nothing_is_routed_to_it(make_watcher: MakeWatcher) -> None:
+    """Refused with what to do, and not written down as done."""
+    watcher = make_watcher("models: {candidate: {url: 'http://127.0.0.1:1'}}\n")
+    with pytest.raises(DeskError, match="No stable model is configured") as caught:
+        asyncio.run(watcher._desk.route(Model.STABLE, "ada", ""))
+    assert (caught.value.status, caught.value.code) == (409, "no_stable")
+    assert watcher._desk.journal(10) == []
+    assert watcher._desk.status().routing.shadow is None
+
+
+def test_an_acknowledgement_takes_only_what_waits(
+    make_watcher: MakeWatcher, pass_unready: Pass
+) -> None:
+    """All open alarms with `None`; an inactive one takes nothing; it shows in the alarm."""
+    watcher = make_watcher()
+    assert asyncio.run(watcher._desk.acknowledge(None, "ada", "")) == []
+    pass_unready(watcher, range(START_S, START_S + 3))
+    assert asyncio.run(watcher._desk.acknowledge(AlarmName.ERRORS, "ada", "")) == []
+    taken = asyncio.run(watcher._desk.acknowledge(None, "ada", "on it"))
+    assert taken == [AlarmName.STABLE_UNREADY]
+    assert "ada" in watcher._desk.alarms()[0].acknowledged
+
+
+def test_what_others_do_is_refused_with_their_name(make_watcher: MakeWatcher) -> None:
+    """Reloading is the supervisor's; labels are not supported yet."""
+    desk = make_watcher()._desk
+    with pytest.raises(DeskError, match="supervisor") as reload:
+        asyncio.run(desk.reload("ada"))
+    assert reload.value.status == 503
+    with pytest.raises(DeskError, match=r"1 label\(s\)") as label:
+        asyncio.run(desk.label([("id", 1.0)]))
+    assert label.value.status == 501
+
+
+def test_running_exchanges_are_counted_over_all_relays(make_watcher: MakeWatcher) -> None:
+    """Two relays, one figure per model and position."""
+    watcher = make_watcher()
+    for worker in (0, 1):
+        watcher._take(
+            Pulse(
+                worker=worker,
+                pid=1,
+                at_s=clock.now_s(),
+                listening=True,
+                draining=False,
+                connections=1,
+                in_flight={"candidate/serving": 2 + worker},
+                lag_s=0.0,
+                epoch=0,
+                dropped={},
+            )
+        )
+    assert watcher._desk._in_flight() == {"candidate/serving": 5}
+
+
+def test_the_details_are_there_for_every_alarm(make_watcher: MakeWatcher) -> None:
+    """None raises before anything was seen; latency has the extremes."""
+    desk = make_watcher()._desk
+    for name in AlarmName:
+        msgspec.json.encode(desk.detail(name), enc_hook=str)
+    assert {"slowest", "failed"} <= set(desk.detail(AlarmName.LATENCY))
+    assert desk.samples(5) == []
+    assert desk.metrics("")[0].startswith(b"# HELP")
+    assert "token" in str(desk.config())

@@ -1,0 +1,191 @@
+"""A watcher runs, answers, ends in order, and the next one goes on where it was killed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import aiohttp
+import msgspec
+import pytest
+
+from proxy.config import load
+from proxy.link.frames import FrameSplitter, read_pulse
+from proxy.records import Model, Pulse
+from proxy.watcher.process import Watcher, _admin_url, main
+
+MakeWatcher = Callable[..., Watcher]
+
+
+def lived(watcher: Watcher, talk: Callable[[aiohttp.ClientSession], Awaitable[None]]) -> int:
+    """Run a watcher while `talk` lasts; give its exit code."""
+
+    async def life() -> int:
+        running = asyncio.ensure_future(watcher.run())
+        path = watcher._run_dir / "watcher.sock"
+        while not path.exists() and not running.done():
+            await asyncio.sleep(0.01)
+        try:
+            connector = aiohttp.UnixConnector(str(path))
+            async with aiohttp.ClientSession(connector=connector) as session:
+                await talk(session)
+        finally:
+            watcher._ending.set()
+            code = await running
+        return code
+
+    return asyncio.run(life())
+
+
+async def nothing(_: aiohttp.ClientSession) -> None:
+    """Say nothing."""
+
+
+def test_it_answers_and_ends_with_zero(make_watcher: MakeWatcher) -> None:
+    """The status comes over the unix socket; begin and state are on disk."""
+    watcher = make_watcher()
+
+    async def talk(session: aiohttp.ClientSession) -> None:
+        async with session.get("http://watcher/api/v1/status") as answer:
+            assert answer.status == 200
+            assert (await answer.json())["title"] == "churn-2"
+
+    assert lived(watcher, talk) == 0
+    first = json.loads(
+        (watcher._loaded.state_dir / "journal.jsonl").read_text("utf-8").split("\n")[0]
+    )
+    assert first["kind"] == "start"
+    assert (watcher._loaded.state_dir / "watcher.state").exists()
+
+
+def test_an_order_over_the_socket_outlives_the_process(make_watcher: MakeWatcher) -> None:
+    """Routing and override are taken up by the next life, under the same name of the instance."""
+    first = make_watcher()
+
+    async def talk(session: aiohttp.ClientSession) -> None:
+        body = {"serving": "stable", "by": "ada", "why": ""}
+        async with session.post("http://watcher/api/v1/routing", json=body) as answer:
+            assert answer.status == 200
+
+    assert lived(first, talk) == 0
+    second = make_watcher()
+    assert second._pipeline.routing.serving is Model.STABLE
+    assert second._pipeline.posture.override is Model.STABLE
+    assert second._hands._instance == first._hands._instance
+
+
+def test_a_duty_that_fails_ends_the_process_with_one(make_watcher: MakeWatcher) -> None:
+    """A bug is seen from outside, and the supervisor starts the watcher again."""
+    watcher = make_watcher()
+    watcher._pulse_fd = -1  # no such descriptor: writing to it ends the watcher in order
+    assert lived(watcher, until_ended(watcher)) == 0
+    broken = make_watcher()
+    broken._traffic = None  # type: ignore[assignment]  # a bug, as far as the process can tell
+    broken._desk = None  # type: ignore[assignment]  # same
+    broken._metrics = None  # type: ignore[assignment]  # same: the pulse's duty fails on it
+    assert lived(broken, until_ended(broken)) == 1
+
+
+def until_ended(watcher: Watcher) -> Callable[[aiohttp.ClientSession], Awaitable[None]]:
+    """Give a talk that waits until the watcher means to end."""
+
+    async def wait(_: aiohttp.ClientSession) -> None:
+        await watcher._ending.wait()
+
+    return wait
+
+
+def test_it_shows_life_once_a_second(make_watcher: MakeWatcher) -> None:
+    """The supervisor reads pulses of the right process, not draining."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    watcher = make_watcher(pulse_fd=writing)
+
+    async def talk(_: aiohttp.ClientSession) -> None:
+        raw = await asyncio.to_thread(os.read, reading, 65536)
+        (body,) = FrameSplitter(max_frame_bytes=65536).feed(raw)
+        pulse = read_pulse(body)
+        assert (pulse.worker, pulse.pid, pulse.draining) == (-1, os.getpid(), False)
+
+    try:
+        assert lived(watcher, talk) == 0
+    finally:
+        os.close(reading)
+        os.close(writing)
+
+
+def test_a_supervisor_that_is_gone_ends_it(make_watcher: MakeWatcher) -> None:
+    """No orphan goes on watching: the pipe tells."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    watcher = make_watcher(pulse_fd=writing)
+    try:
+        assert lived(watcher, until_ended(watcher)) == 0
+    finally:
+        os.close(writing)
+
+
+def test_a_report_that_cannot_be_taken_costs_no_other(make_watcher: MakeWatcher) -> None:
+    """It is counted under a metric; the link lives on."""
+    watcher = make_watcher()
+    pulse = Pulse(
+        worker=0,
+        pid=1,
+        at_s=1.0,
+        listening=True,
+        draining=False,
+        connections=1,
+        in_flight={},
+        lag_s=0.0,
+        epoch=0,
+        dropped={},
+    )
+    bad = msgspec.structs.replace(pulse, worker=1, dropped=None)  # what no relay sends
+    watcher._received([bad, pulse, bad])
+    assert watcher._pulses[0] == pulse
+    body, _ = watcher._metrics.render("")
+    assert b'stablehand_link_dropped_total{kind="unreadable"} 2' in body
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [("127.0.0.1", "http://127.0.0.1:9"), ("::1", "http://[::1]:9"), ("0.0.0.0", "http://")],
+)
+def test_links_lead_to_the_status_page(tmp_path: Path, host: str, url: str) -> None:
+    """Whatever the admin port is bound to, the address can be opened."""
+    path = tmp_path / "c.yaml"
+    path.write_text(
+        f"models: {{candidate: {{url: 'http://h'}}}}\nadmin: {{host: '{host}', port: 9}}\n", "utf-8"
+    )
+    found = _admin_url(load(path, {}))
+    assert found.startswith(url)
+    assert "0.0.0.0" not in found
+
+
+def test_a_bad_configuration_is_told_without_a_log(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit 2 with the lines of the configuration's mistakes; `--check` of a good one is silent."""
+    path = tmp_path / "c.yaml"
+    path.write_text("models: {}\n", "utf-8")
+    assert main([str(path)]) == 2
+    assert f"{path}:1: models.candidate: is required" in capsys.readouterr().err
+    path.write_text("models: {candidate: {url: 'http://h'}}\n", "utf-8")
+    assert main([str(path), "--check"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_the_text_in_force_goes_before_the_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What stands in the file by now was never put into force."""
+    path = tmp_path / "c.yaml"
+    path.write_text("broken: [", "utf-8")
+    file = os.memfd_create("text")
+    os.write(file, b"models: {candidate: {url: 'http://h'}}\n")
+    os.lseek(file, 0, os.SEEK_SET)
+    assert main([str(path), "--check", "--text-fd", str(file)]) == 0
+    assert capsys.readouterr().err == ""

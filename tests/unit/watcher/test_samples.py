@@ -1,0 +1,118 @@
+"""Rows kept for people: fair, bounded, told with their chance; and the extremes of exchanges."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from proxy.records import Exchange, Failure, Model, Position, Rows, Side
+from proxy.watcher.samples import MAX_BYTES, N_EXTREMES, Samples
+
+
+def rows(number: int, n: int = 1, *, side: Side = Side.INPUT, weight: float = 1.0) -> Rows:
+    """Give a body of `n` rows at second `number`."""
+    return Rows(
+        exchange_id=number,
+        at_s=float(number),
+        model=Model.CANDIDATE,
+        side=side,
+        columns=("x", "name"),
+        values=([number + at for at in range(n)], ["a"] * n),
+        n=n,
+        weight=weight,
+        correlation=("id-1",),
+    )
+
+
+def exchange(
+    number: int, took_s: float = 0.1, status: int = 200, failure: Failure | None = None
+) -> Exchange:
+    """Give an exchange that ended at second `number`."""
+    return Exchange(
+        id=number,
+        pair_id=None,
+        model=Model.CANDIDATE,
+        position=Position.SERVING,
+        route="/r",
+        started_s=number - took_s,
+        connected_s=None,
+        first_byte_s=None,
+        finished_s=float(number),
+        status=status,
+        failure=failure,
+        failed_over=False,
+        replayed=False,
+        request_bytes=1,
+        response_bytes=1,
+        in_flight=1,
+        stream=None,
+        capture=1.0,
+    )
+
+
+def samples() -> Samples:
+    """Give an empty memory with seeded dice."""
+    return Samples(np.random.default_rng(3))
+
+
+def test_few_rows_are_all_there_newest_first() -> None:
+    """Each with its exchange, its side, its ids, and the chance it had to be sampled."""
+    memory = samples()
+    for number in (1, 2, 3):
+        memory.keep(rows(number, weight=4.0))
+    found = memory.last(10)
+    assert [one["row"] for one in found] == [{"x": x, "name": "a"} for x in (3, 2, 1)]
+    assert found[0]["exchange"] == "0000000000000003"
+    assert (found[0]["side"], found[0]["model"]) == ("input", "candidate")
+    assert found[0]["ids"] == ["id-1"]
+    assert found[0]["inclusion_probability"] == pytest.approx(0.25)
+
+
+def test_no_more_are_given_than_asked_for() -> None:
+    """Of a batch too, and from both sides by time."""
+    memory = samples()
+    memory.keep(rows(1, 50))
+    memory.keep(rows(2, 50, side=Side.OUTPUT))
+    assert len(memory.last(7)) == 7
+    assert {one["side"] for one in memory.last(7)} == {"output"}
+    assert samples().last(5) == []
+
+
+def test_memory_is_bounded_whatever_passes() -> None:
+    """Of very many rows some are kept, and the chance that each had says so."""
+    memory = samples()
+    for number in range(60):
+        memory.keep(rows(number, 1000))
+    assert 0 < memory._rings[Side.INPUT].n_bytes() <= MAX_BYTES
+    found = memory.last(1000)
+    assert len(found) >= 50
+    chances = [float(str(one["inclusion_probability"])) for one in found]
+    assert min(chances) > 0
+    assert max(chances) < 1
+
+
+def test_the_slowest_and_the_failed_are_kept() -> None:
+    """The slowest first; a client that left is not the model's failure, a 500 is."""
+    memory = samples()
+    for number in range(1, 101):
+        memory.observe(exchange(number, took_s=number / 100))
+    memory.observe(exchange(101, status=500))
+    memory.observe(exchange(102, status=404))
+    memory.observe(exchange(103, status=0, failure=Failure.REFUSED))
+    memory.observe(exchange(104, status=0, failure=Failure.CLIENT_GONE))
+    found = memory.extremes(105.0)
+    slowest, failed = found["slowest"], found["failed"]
+    assert isinstance(slowest, list)
+    assert isinstance(failed, list)
+    assert len(slowest) == N_EXTREMES
+    assert slowest[0]["exchange"] == f"{100:016x}"
+    assert slowest[0]["took_s"] == pytest.approx(1.0)
+    assert sorted(one["exchange"] for one in failed) == [f"{n:016x}" for n in (101, 103)]
+
+
+def test_the_extremes_of_yesterday_are_forgotten() -> None:
+    """After an hour they say nothing about now."""
+    memory = samples()
+    memory.observe(exchange(1, status=500))
+    found = memory.extremes(4000.0)
+    assert found == {"slowest": [], "failed": []}
