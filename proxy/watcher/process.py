@@ -271,7 +271,7 @@ def _admin_url(loaded: Loaded) -> str:
     """Give the address of the status page, for links in alerts."""
     admin = loaded.config.admin
     host = socket.gethostname() if admin.host in {"0.0.0.0", "::"} else admin.host
-    return f"http://{host}:{admin.port}"
+    return f"http://[{host}]:{admin.port}" if ":" in host else f"http://{host}:{admin.port}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
