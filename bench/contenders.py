@@ -116,6 +116,8 @@ backend model
 
 
 def _envoy(at: Place) -> list[str]:
+    """Write a static configuration for one worker, without access log or request ids."""
+
     def address(port: int) -> dict[str, object]:
         return {"socket_address": {"address": "127.0.0.1", "port_value": port}}
 

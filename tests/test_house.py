@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60
 MAX_ARGUMENTS = 6
-UNDOCUMENTED_LINES = 20
+UNDOCUMENTED_LINES = 25
 """A private function longer than this needs a docstring too."""
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -247,16 +247,19 @@ def test_only_tasks_creates_tasks() -> None:
     )
 
 
-def test_what_is_swallowed_is_explained_on_the_same_line() -> None:
-    """No bare except; a `pass`, a `noqa` and a `type: ignore` carry their reason."""
+def test_what_is_swallowed_is_explained_where_it_is() -> None:
+    """No bare except; a handler that does nothing, a `noqa`, a `type: ignore` give their reason."""
     offences = []
     explained = re.compile(r"#\s*(noqa: [A-Z0-9, ]++|type: ignore\[[a-z-, ]++\]).*[A-Za-z]{2}")
     for path in sources():
         lines = path.read_text("utf-8").splitlines()
-        for node in nodes(path, ast.ExceptHandler, ast.Pass):
-            is_bare = isinstance(node, ast.ExceptHandler) and node.type is None
-            is_silent = isinstance(node, ast.Pass) and "#" not in lines[node.lineno - 1]
-            if is_bare or is_silent:
+        for node in nodes(path, ast.ExceptHandler):
+            assert isinstance(node, ast.ExceptHandler)
+            last = node.body[-1]
+            is_silent = isinstance(last, ast.Pass) and not any(
+                "#" in line for line in lines[node.lineno - 1 : last.lineno]
+            )
+            if node.type is None or is_silent:
                 offences.append(at(path, node, "says no reason"))
         for number, line in enumerate(lines, 1):
             comment = re.search(r"#\s*(noqa|type: ignore)\b.*", line)

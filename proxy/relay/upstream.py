@@ -241,6 +241,7 @@ class UpstreamConnection(asyncio.Protocol):
             self._data_head(rest)
 
     def _answer(self, head: AnswerHead, data: bytes, end: int) -> None:
+        """Begin the answer: choose how its body is framed, and hand over what is there."""
         owner = self.owner
         if owner is None:
             return

@@ -149,7 +149,7 @@ def relay(
 ) -> Iterator[RelayProcess]:
     """Run a relay in front of `model`."""
     listen = {"lame_duck_s": 0.6, "grace_s": 3.0}
-    listen |= settings.pop("listen", {})  # type: ignore[arg-type]
+    listen |= settings.pop("listen", {})  # type: ignore[arg-type]  # a mapping, where given
     url = f"http://127.0.0.1:{model.port}"
     made = {"models": {"candidate": {"url": url}}, "listen": listen, **settings}
     running = RelayProcess(made, n_files=n_files)
