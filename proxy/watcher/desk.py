@@ -115,8 +115,11 @@ class WatcherDesk:
         return words.sorted_views(views)
 
     def detail(self, name: AlarmName) -> JsonObject:
-        """Give the streams of one monitor."""
-        return self._office.pipeline.detail(name)
+        """Give the streams of one monitor; latency has the extremes of exchanges beside them."""
+        detail = self._office.pipeline.detail(name)
+        if name is AlarmName.LATENCY:
+            detail |= self._office.samples.extremes(clock.now_s())
+        return detail
 
     def routing(self) -> RoutingView:
         """Give where traffic goes and why."""

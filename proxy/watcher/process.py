@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import uvloop
 from aiohttp import web
 
@@ -79,7 +80,7 @@ class Watcher:
         self._lag_s = 0.0
         self._notes: list[str] = []
         self._pulses: dict[int, Pulse] = {}
-        self._samples = Samples()
+        self._samples = Samples(np.random.default_rng())
         self._traffic = Traffic()
         self._metrics = Metrics(
             config.telemetry.metrics, version=__version__, config_sha256=loaded.sha256
@@ -188,6 +189,7 @@ class Watcher:
         if isinstance(report, Exchange):
             self._metrics.observe(report)
             self._traffic.observe(report)
+            self._samples.observe(report)
         elif isinstance(report, Pulse):
             self._pulses[report.worker] = report
             self._metrics.pulse(report)

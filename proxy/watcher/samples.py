@@ -1,64 +1,125 @@
-"""The rows kept for people: a bounded memory of what was sampled last.
+"""What is kept for people: fair samples of the rows that passed, and the extremes of exchanges.
 
-Redaction has happened in the decoder: what is here may be shown to who may see samples at all.
+Rows go into a ring of reservoirs for each side, so that the last hour is seen by the minute and the
+last week by the day, within a bound of bytes. Redaction has happened in the decoder: what is here
+may be shown to who may see samples at all.
 """
 
 from __future__ import annotations
 
-from collections import deque
+from dataclasses import dataclass
 from typing import Final
 
-from proxy.records import Rows
+from proxy.records import Exchange, Failure, Model, Rows, Scalar, Side
 from proxy.telemetry.desk import JsonObject
+from proxy.windows.reservoir import Dice, ReservoirRing
+from proxy.windows.tails import Tail
 
-MAX_BODIES: Final = 2000
-"""Bodies kept. At 200 sampled requests per second, the last five seconds of both sides."""
-MAX_CELLS: Final = 400_000
-"""Cells kept over all bodies, about 30 MiB: wide rows are kept for a shorter time."""
+MAX_BYTES: Final = 24 * 1024 * 1024
+"""Bound of the rows of one side."""
+CELL_BYTES: Final = 64
+"""What one cell of a row costs: an object and its place."""
+N_EXTREMES: Final = 20
+EXTREMES_AGE_S: Final = 3600.0
+_SERVER_ERROR: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One row, apart from the batch it came in: a kept row must not keep its batch alive."""
+
+    exchange_id: int
+    at_s: float
+    model: Model
+    weight: float
+    ids: tuple[str, ...]
+    columns: tuple[str, ...]
+    values: tuple[Scalar, ...]
 
 
 class Samples:
-    """The last decoded bodies, bounded by number and by cells."""
+    """Rows of both sides, and the slowest and the failed exchanges of the last hour."""
 
-    def __init__(self) -> None:
-        """Begin empty."""
-        self._bodies: deque[Rows] = deque()
-        self._n_cells = 0
-
-    def __len__(self) -> int:
-        """Give the number of bodies kept."""
-        return len(self._bodies)
+    def __init__(self, rng: Dice) -> None:
+        """Begin empty; `rng` decides which rows are kept."""
+        self._rings = {side: ReservoirRing[_Row](rng, max_bytes=MAX_BYTES) for side in Side}
+        self._slowest = Tail[Exchange](N_EXTREMES, EXTREMES_AGE_S)
+        self._failed = Tail[Exchange](N_EXTREMES, EXTREMES_AGE_S)
 
     def keep(self, rows: Rows) -> None:
-        """Keep one body, and forget the oldest beyond the bounds."""
-        self._bodies.append(rows)
-        self._n_cells += _cells(rows)
-        while len(self._bodies) > MAX_BODIES or self._n_cells > MAX_CELLS:
-            self._n_cells -= _cells(self._bodies.popleft())
+        """Offer each row of a body."""
+        ring = self._rings[rows.side]
+        for at in range(rows.n):
+            values = tuple(column[at] for column in rows.values)
+            row = _Row(
+                rows.exchange_id,
+                rows.at_s,
+                rows.model,
+                rows.weight,
+                rows.correlation,
+                rows.columns,
+                values,
+            )
+            ring.offer(row, _size(values), rows.at_s)
+
+    def observe(self, exchange: Exchange) -> None:
+        """Offer an exchange to the extremes."""
+        took_s = exchange.finished_s - exchange.started_s
+        self._slowest.offer(exchange, took_s, exchange.finished_s)
+        if _is_failed(exchange):
+            self._failed.offer(exchange, exchange.finished_s, exchange.finished_s)
 
     def last(self, n: int) -> list[JsonObject]:
-        """Give at most `n` rows, newest first, each with its weight and the ids clients know."""
-        found: list[JsonObject] = []
-        for rows in reversed(self._bodies):
-            for at in range(rows.n):
-                if len(found) >= n:
-                    return found
-                found.append(_row(rows, at))
-        return found
+        """Give at most `n` rows, newest first, each with the chance it had to be here."""
+        found: list[tuple[float, JsonObject]] = []
+        for side, ring in self._rings.items():
+            for span in reversed(ring.spans(0)):
+                chance = len(span.items) / span.n if span.n else 1.0
+                found += [(row.at_s, _shown(row, side, chance)) for row in span.items]
+                if len(found) >= 2 * n:
+                    break
+        found.sort(key=lambda one: one[0], reverse=True)
+        return [shown for _, shown in found[:n]]
+
+    def extremes(self, now_s: float) -> JsonObject:
+        """Give the slowest and the failed exchanges of the last hour."""
+        return {
+            "slowest": [_told(exchange) for _, exchange in self._slowest.items(now_s)],
+            "failed": [_told(exchange) for _, exchange in self._failed.items(now_s)],
+        }
 
 
-def _cells(rows: Rows) -> int:
-    return rows.n * len(rows.columns)
+def _is_failed(exchange: Exchange) -> bool:
+    if exchange.failure is None:
+        return exchange.status >= _SERVER_ERROR
+    return exchange.failure is not Failure.CLIENT_GONE
 
 
-def _row(rows: Rows, at: int) -> JsonObject:
-    values = zip(rows.columns, rows.values, strict=True)
+def _size(values: tuple[Scalar, ...]) -> int:
+    return sum(CELL_BYTES + (len(one) if isinstance(one, str) else 0) for one in values)
+
+
+def _shown(row: _Row, side: Side, chance: float) -> JsonObject:
     return {
-        "exchange": f"{rows.exchange_id:016x}",
-        "at_s": rows.at_s,
-        "model": rows.model,
-        "side": rows.side,
-        "inclusion_probability": 1.0 / rows.weight if rows.weight > 0 else 0.0,
-        "ids": list(rows.correlation),
-        "row": {name: column[at] for name, column in values},
+        "exchange": f"{row.exchange_id:016x}",
+        "at_s": row.at_s,
+        "model": row.model,
+        "side": side,
+        "inclusion_probability": chance / max(1.0, row.weight),
+        "ids": list(row.ids),
+        "row": dict(zip(row.columns, row.values, strict=True)),
+    }
+
+
+def _told(exchange: Exchange) -> JsonObject:
+    return {
+        "exchange": f"{exchange.id:016x}",
+        "at_s": exchange.started_s,
+        "took_s": exchange.finished_s - exchange.started_s,
+        "model": exchange.model,
+        "position": exchange.position,
+        "route": exchange.route,
+        "status": exchange.status,
+        "failure": exchange.failure,
+        "in_flight": exchange.in_flight,
     }
