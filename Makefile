@@ -57,8 +57,9 @@ servers: $(STAMP) ## drive real model servers, each in a virtual environment of 
 	@$(PYTHON) -m pytest -m servers $(ARGS)
 
 bench: $(STAMP) ## measure the data plane beside other proxies (installs Debian packages)
-	@$(call debian,nginx-light)
-	@$(PYTHON) -m bench $(ARGS)
+	@$(call debian,gcc nginx-light haproxy)
+	@PYTHON=$(CURDIR)/$(PYTHON) sh bench/setup.sh
+	@$(PYTHON) bench/relay.py $(ARGS)
 
 docs: $(STAMP) ## write the pages that are made from the code
 	@$(PYTHON) docs/generate.py
@@ -79,7 +80,7 @@ lock: $(STAMP) ## write the hash-pinned requirements anew from pyproject.toml
 	@rm -rf $(VENV)-uv
 
 clean: ## remove everything that make made
-	rm -rf $(VENV) $(VENV)-uv build dist .demo .bench .servers
+	rm -rf $(VENV) $(VENV)-uv build dist .demo .bench .servers bench/.build
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
