@@ -126,6 +126,8 @@ class ChunkScanner:
             self._phase = _SIZE
             return None
         if line:
+            if b"\r" in line or b"\n" in line:
+                raise BadChunks("a line of the trailers does not end with CRLF")
             self._trailer.append(line)
             if sum(map(len, self._trailer)) > _MAX_TRAILER_BYTES:
                 raise BadChunks("the trailers are too long")

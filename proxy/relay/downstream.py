@@ -91,7 +91,7 @@ class DownstreamConnection(asyncio.Protocol):
         self.state: DownstreamState = WAIT
         self.deadline_s = inf
         self.identity = b""
-        """The end of a head that goes upstream: the client's address and the empty line."""
+        """The end of a head that goes upstream: the client's address, the empty line."""
         self._running: Running | None = None
         self._pending = b""
         """What came of later requests, from `_offset` on."""
@@ -220,8 +220,8 @@ class DownstreamConnection(asyncio.Protocol):
         """Pass backpressure on, and give the client a limited time to read."""
         self._is_full = True
         self.deadline_s = self._plane.sweep.at_s + self._plane.listen.write_timeout_s
-        if (running := self._running) is not None:
-            running.client_full()
+        if self._running is not None:
+            self._running.client_full()
 
     def resume_writing(self) -> None:
         """Pass the end of backpressure on."""
@@ -249,7 +249,7 @@ class DownstreamConnection(asyncio.Protocol):
     # What the states do with bytes.
 
     def _data_ignored(self, _data: bytes) -> None:
-        """Drop bytes that were on their way when the connection was closed."""
+        """Drop bytes that were on their way."""
 
     def _data_head(self, data: bytes) -> None:
         if self._pending:
@@ -311,9 +311,8 @@ class DownstreamConnection(asyncio.Protocol):
         self._pass_body(running, self._body, data[end:], running.begin)
 
     def _data_body(self, data: bytes) -> None:
-        running, scanner = self._running, self._body
-        if running is not None and scanner is not None:
-            self._pass_body(running, scanner, data, running.more)
+        if self._running is not None and self._body is not None:
+            self._pass_body(self._running, self._body, data, self._running.more)
 
     def _pass_body(
         self, running: Running, scanner: BodyScanner, data: bytes, take: _TakesBody
@@ -323,8 +322,9 @@ class DownstreamConnection(asyncio.Protocol):
         before = scanner.payload_bytes
         try:
             out = scanner.feed(data, None if kept is None else kept.add)
-        except BadChunks as error:
-            running.refused(400, str(error))
+        except BadChunks:
+            # What exactly depends on where the bytes happened to be cut.
+            running.refused(400, "the body's chunked framing is broken")
             return
         if 0 < plane.listen.max_body_bytes < scanner.payload_bytes:
             running.refused(413, f"the body is longer than {plane.listen.max_body_bytes} bytes")
