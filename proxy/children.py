@@ -24,8 +24,8 @@ log = logging.getLogger(__name__)
 
 RESTART_WAITS_S: Final = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0)
 """Wait before each restart in a row: the first is immediate, for traffic waits for it."""
-STEADY_S: Final = 60.0
-"""A child that lived this long starts again at the first wait."""
+STEADY_S: Final = 5.0
+"""A child that lived this long starts again at the first wait: what cannot live dies sooner."""
 SILENCE_S: Final = 15.0
 """A child without a pulse for this long is stuck, and is killed. Well above any pause that a busy
 but healthy process makes."""
