@@ -22,27 +22,35 @@ def answering(raw: bytes) -> Talk:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(raw)
         await writer.drain()
-        writer.close()
 
     return talk
 
 
 async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Accept, and say nothing until the client leaves."""
+    assert not writer.is_closing()
     await reader.read()
-    writer.close()
 
 
 def asked(talk: Talk, health: str | None) -> Health:
     """Probe a server that talks so."""
+    ended = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await talk(reader, writer)
+        finally:
+            writer.close()
+            ended.set()
 
     async def scenario() -> Health:
-        server = await asyncio.start_server(talk, "127.0.0.1", 0)
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
         probe = Probe(Model.STABLE, Upstream(url=f"http://127.0.0.1:{port}", health=health))
         async with server:
             found = await probe.ask()
             await probe.close()
+            await ended.wait()
         return found
 
     return asyncio.run(scenario())
