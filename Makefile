@@ -47,7 +47,7 @@ format: $(STAMP) ## format the code and apply the safe fixes of the linter
 	@$(PYTHON) -m ruff check --fix .
 
 slow: $(STAMP) ## run what is too long for every run (installs Debian packages)
-	@$(call debian,prometheus prometheus-alertmanager redis-server nginx-light)
+	@$(call debian,prometheus prometheus-alertmanager chromium)
 	@$(PYTHON) -m pytest -m slow $(ARGS)
 
 power: $(STAMP) ## Monte-Carlo study of false alarms and delays
