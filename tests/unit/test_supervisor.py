@@ -85,6 +85,13 @@ async def restarted(supervisor: Supervisor) -> None:
     await until(lambda: watcher.n_starts > n_starts and watcher.is_alive())
 
 
+async def watched(supervisor: Supervisor, was_ready: list[bool]) -> None:
+    """Look at the readiness again and again until a reload has ended."""
+    while supervisor._is_reloading or not was_ready:
+        was_ready.append(supervisor.ready()[0])
+        await asyncio.sleep(0.01)
+
+
 async def notes(supervisor: Supervisor) -> str:
     """Give what the watcher says is to know since its start."""
     connector = aiohttp.UnixConnector(str(supervisor._run_dir / "watcher.sock"))
@@ -239,16 +246,21 @@ def test_a_life_with_reloads(tmp_path: Path, free_port: int) -> None:
         second, address = await model_server("second")
         written(tmp_path, address, listen=f"port: {free_port}")
         old_watcher = supervisor._watcher
+        was_ready: list[bool] = []
         both = await asyncio.gather(
-            supervisor.reload("ada"), supervisor.reload("bob"), return_exceptions=True
+            supervisor.reload("ada"),
+            supervisor.reload("bob"),
+            watched(supervisor, was_ready),
+            return_exceptions=True,
         )
+        assert all(was_ready)  # the old relay listens until the new one does
         assert isinstance(both[0], dict)
         assert both[0]["changed"] is True
         assert isinstance(both[1], DeskError)
         assert both[1].code == "busy"
         assert supervisor.reloaded()
         assert supervisor._watcher is not old_watcher
-        assert supervisor.ready() == (True, [])  # the old relay listens until the new one does
+        assert supervisor.ready() == (True, [])
         await until(supervisor._all_listen)
         await until(lambda: all(child.pid is None for child in supervisor._retired))
         assert await got(url) == "second"

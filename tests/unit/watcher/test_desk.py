@@ -101,6 +101,7 @@ def test_an_acknowledgement_takes_only_what_waits(
     taken = asyncio.run(watcher._desk.acknowledge(None, "ada", "on it"))
     assert taken == [AlarmName.STABLE_UNREADY]
     assert "ada" in watcher._desk.alarms()[0].acknowledged
+    assert asyncio.run(watcher._desk.acknowledge(AlarmName.ERRORS, "bob", "")) == []
 
 
 def test_what_others_do_is_refused_with_their_name(make_watcher: MakeWatcher) -> None:
