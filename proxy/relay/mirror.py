@@ -236,10 +236,12 @@ class Copy:
         if self.stream is not None and n_payload:
             self.stream.tick(now_s(), self.response_bytes, n_chunks)
         self.response_bytes += n_payload
+        announced = 0 if self.head is None else self.head.announced_bytes
         if is_last:
             self._connection = None
             self._finish(None)
-        elif self.response_bytes > self._max_bytes:
+        elif max(announced, self.response_bytes) > self._max_bytes:
+            # At once when it is announced: reading it to the limit would cost the loop's time.
             self._plane.drop("mirror_answer_too_long")
             self._let_go()
 

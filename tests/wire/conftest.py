@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import replace
 from enum import IntEnum
 from types import MemberDescriptorType
 
@@ -92,21 +91,17 @@ class FakeUpstream:
         self._reads_body = reads_body
         self.requests: list[Request] = []
         self.n_connections = 0
-        self.port = 0
+        self.port, self.url = 0, ""
         self._server: asyncio.Server | None = None
         self._sides: set[UpstreamSide] = set()
         self.closed_early = asyncio.Event()
-        """Set when a connection ended while its answer was not finished."""
-
-    @property
-    def url(self) -> str:
-        """Where it listens."""
-        return f"http://127.0.0.1:{self.port}"
+        """Set when a connection ended."""
 
     async def start(self, port: int = 0) -> FakeUpstream:
         """Listen, on a free port or on the one it had."""
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", port, limit=2**26)
         self.port = self._server.sockets[0].getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
         return self
 
     async def stop(self) -> None:
@@ -190,11 +185,10 @@ class Client:
         lower = head.lower()
         if b"transfer-encoding: chunked" in lower:
             return head, await asyncio.wait_for(read_chunked(self.reader), PATIENCE_S)
-        if b"content-length:" in lower:
-            length = int(lower.partition(b"content-length:")[2].partition(b"\r\n")[0])
-            body = await asyncio.wait_for(self.reader.readexactly(length), PATIENCE_S)
-            return head, body
-        return head, await self.rest()
+        if b"content-length:" not in lower:
+            return head, await self.rest()
+        length = int(lower.partition(b"content-length:")[2].partition(b"\r\n")[0])
+        return head, await asyncio.wait_for(self.reader.readexactly(length), PATIENCE_S)
 
     async def ask(self, raw: bytes, *, has_body: bool = True) -> tuple[bytes, bytes]:
         """Send a request and read its answer."""
@@ -202,22 +196,17 @@ class Client:
         return await self.answer(has_body=has_body)
 
     async def rest(self) -> bytes:
-        """Read to the end of the connection.
-
-        Raises:
-            ConnectionResetError: it ended with a reset.
-        """
+        """Read to the end of the connection; a reset raises."""
         return await asyncio.wait_for(self.reader.read(-1), PATIENCE_S)
 
     async def rest_or_reset(self) -> tuple[bytes, bool]:
         """Read what still comes; tell whether it ended with a reset."""
         received = b""
-        try:
+        with contextlib.suppress(ConnectionResetError):
             while piece := await asyncio.wait_for(self.reader.read(65_536), PATIENCE_S):
                 received += piece
-        except ConnectionResetError:
-            return received, True
-        return received, False
+            return received, False
+        return received, True
 
     def close(self) -> None:
         """Leave."""
@@ -232,13 +221,12 @@ class Notebook:
 
     def put(self, record: Report) -> bool:
         """Write down."""
-        self.reports.append(record)
-        return True
+        return self.reports.append(record) is None
 
     @property
     def exchanges(self) -> list[Exchange]:
         """The records so far."""
-        return [report for report in self.reports if isinstance(report, Exchange)]
+        return [one for one in self.reports if isinstance(one, Exchange)]
 
     @property
     def captures(self) -> list[Capture]:
@@ -278,7 +266,7 @@ def _only_known_moves(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     for kind, moves, table in watched:
         odd = [(was, to) for was, to in moves.made if was is not to and to not in table[was]]
-        assert not odd, f"{kind.__name__} moved as its table does not know: {odd}"
+        assert not odd, (kind, odd)
 
 
 class House:
@@ -401,7 +389,6 @@ class Kit:
     Capture = CaptureSettings
     Routing = Routing
     Model = Model
-    replace = staticmethod(replace)
     OK = OK
 
 

@@ -126,6 +126,24 @@ def test_large_bodies_pass_over_tls(kit: type[Kit], pki: Path) -> None:
     kit.run(scenario)
 
 
+def test_a_broken_answer_is_cut_off_over_tls_too(kit: type[Kit], pki: Path) -> None:
+    """An upstream that dies in its answer leaves a TLS client with an error, not with an end."""
+
+    async def scenario(house: House) -> None:
+        async def answer(_request: Request, side: UpstreamSide) -> None:
+            await side.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n12345")
+            side.close()
+
+        upstream = await house.upstream(answer)
+        await house.relay(upstream, listen=kit.Listen(tls=_server_tls(pki)))
+        with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError, ssl.SSLError)):
+            await _ask(house, _client_context(pki))
+        assert (await house.exchange()).failure is Failure.TRUNCATED
+        await house.until(lambda: house.plane.n_clients == 0)
+
+    kit.run(scenario)
+
+
 def test_a_client_that_speaks_no_tls_gets_nothing(kit: type[Kit], pki: Path) -> None:
     """Plain HTTP on the TLS port ends without an answer of ours, and hurts nobody."""
 
