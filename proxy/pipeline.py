@@ -37,6 +37,7 @@ from proxy.records import (
     Posture,
     Pulse,
     Routing,
+    Scalar,
     Rows,
     Side,
     Transition,
@@ -59,6 +60,9 @@ class Meter(Protocol):
 
     def capture_result(self, side: Side, result: str) -> None:
         """Count a body: `decoded`, or why not."""
+    def arrival(self, exchange: Exchange, timings: Mapping[str, Sequence[Scalar]]) -> None:
+        """Take over how a sampled answer arrived; empty timings: it did not come in pieces."""
+
 
     def pair(self, result: str) -> None:
         """Count a mirrored pair: `agree`, `differ`, or `expired` (the other half never came)."""
@@ -173,6 +177,8 @@ class Pipeline:
         for monitor in self._monitors.values():
             monitor.observe(pair)
 
+            if read.side is Side.OUTPUT:
+                self._meter.arrival(capture.exchange, read.timings)
     # What comes of it, once per tick.
 
     def tick(self, now_s: float) -> Turn:

@@ -44,13 +44,11 @@ class _Line:
 class _Upstream:
     """What one model in one position did, over all routes."""
 
-    __slots__ = ("duration", "first_byte", "first_token", "gap", "received", "sent")
+    __slots__ = ("duration", "first_byte", "received", "sent")
 
     def __init__(self, settings: MetricsSettings) -> None:
         self.duration = Buckets(settings.request_edges_s)
         self.first_byte = Buckets(settings.request_edges_s)
-        self.first_token = Buckets(settings.first_token_edges_s)
-        self.gap = Buckets(settings.gap_edges_s)
         self.sent = 0
         self.received = 0
 
@@ -61,19 +59,6 @@ class _Upstream:
             self.duration.observe(exchange.finished_s - exchange.connected_s)
         if exchange.first_byte_s is not None:
             self.first_byte.observe(exchange.first_byte_s - exchange.started_s)
-        stream = exchange.stream
-        if stream is None or stream.first_content_s is None:
-            return
-        self.first_token.observe(stream.first_content_s - exchange.started_s)
-        n_gaps = stream.n_chunks - 1
-        if n_gaps < 1:
-            return
-        # The relay hands over the mean and the longest gap: the longest goes into its own bucket,
-        # the others at their mean, so that sum and number are exact and the tail is seen.
-        self.gap.observe(stream.longest_gap_s)
-        if n_gaps > 1:
-            rest_s = stream.mean_gap_s * n_gaps - stream.longest_gap_s
-            self.gap.observe(rest_s / (n_gaps - 1), n_gaps - 1)
 
 
 class Lines:
@@ -124,8 +109,6 @@ class Lines:
             of.REQUEST_DURATION.name: [(key, line.duration) for key, line in self._lines.items()],
             of.UPSTREAM_DURATION.name: [(key, one.duration) for key, one in upstreams],
             of.FIRST_BYTE.name: [(key, one.first_byte) for key, one in upstreams],
-            of.FIRST_TOKEN.name: [(key, one.first_token) for key, one in upstreams],
-            of.INTER_TOKEN.name: [(key, one.gap) for key, one in upstreams],
             of.REQUEST_BYTES.name: [(key, one.sent) for key, one in upstreams],
             of.RESPONSE_BYTES.name: [(key, one.received) for key, one in upstreams],
         }

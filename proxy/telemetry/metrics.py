@@ -41,6 +41,7 @@ from proxy.telemetry.lines import Lines, Series
 from proxy.telemetry.settings import MetricsSettings
 from proxy.telemetry.streams import read
 from proxy.telemetry.tally import OTHER, Buckets, Table
+from proxy.telemetry.tokens import Timings, Tokens
 
 CLASSIC_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS_TYPE: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -84,6 +85,7 @@ class Metrics:
         self._settings = settings or MetricsSettings()
         self._now_s = now_s
         self._lines = Lines(self._settings)
+        self._tokens = Tokens(self._settings)
         self._pulses: dict[int, Pulse] = {}
         self._tables = {
             family.name: Table() for family in of.BY_WATCHER if family.kind is Kind.COUNTER
@@ -106,6 +108,7 @@ class Metrics:
     def observe(self, exchange: Exchange) -> None:
         """Count one exchange. Cost: a few microseconds."""
         self._lines.observe(exchange)
+        self._tokens.observe(exchange)
         if exchange.failure is not None:
             self._count(of.UPSTREAM_FAILURES, exchange.model, exchange.position, exchange.failure)
         if exchange.replayed:
@@ -131,6 +134,10 @@ class Metrics:
     def capture_result(self, side: Side, result: str) -> None:
         """Count a sampled body: `decoded`, or the reason of an `Undecodable`."""
         self._count(of.CAPTURES, side, result)
+
+    def arrival(self, exchange: Exchange, timings: Timings) -> None:
+        """Take over how a sampled answer arrived, by its pieces of content."""
+        self._tokens.read(exchange, timings)
 
     def pair(self, result: str) -> None:
         """Count a pair: `agree`, `differ`, `expired`, `undecodable`."""
@@ -268,6 +275,9 @@ class Metrics:
         known[of.FOLDED.name] = self._folded()
         for family in of.BY_WATCHER:
             yield family, known[family.name]
+        self._tokens.settle(self._now_s())
+        known[of.FIRST_TOKEN.name] = self._tokens.firsts()
+        known[of.INTER_TOKEN.name] = self._tokens.gaps()
 
     def _gauges(self) -> dict[str, Iterable[Series]]:
         """Give the series of every gauge, made when asked."""

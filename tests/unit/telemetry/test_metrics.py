@@ -130,6 +130,21 @@ def test_a_stream_shows_its_first_token_and_its_gaps() -> None:
     assert seen[f"inter_token_seconds_bucket{{le=0.1,{at}}}"] == 3
 
 
+def test_a_sampled_stream_shows_what_was_read_of_it() -> None:
+    """Pieces of content take the place of chunks; a lost body does not hide a stream."""
+    now_s = 100.0
+    metrics = Metrics(now_s=lambda: now_s)
+    sampled = change(stream=Stream(100.2, 5, 0.05, 0.14), capture=0.5)
+    metrics.observe(sampled)
+    metrics.observe(change(sampled, id=2))
+    metrics.arrival(sampled, {"ttft_s": [0.3], "deltas": [1], "gap_mean_s": [], "gap_max_s": []})
+    at = "{model=candidate,position=serving}"
+    assert exported(metrics)[f"time_to_first_token_seconds_sum{at}"] == pytest.approx(0.3)
+    now_s = 200.0
+    assert exported(metrics)[f"time_to_first_token_seconds_sum{at}"] == pytest.approx(0.5)
+    assert exported(metrics)[f"inter_token_seconds_count{at}"] == 4
+
+
 def test_a_stream_of_one_piece_has_no_gap() -> None:
     """One chunk has no time between chunks."""
     metrics = Metrics()
