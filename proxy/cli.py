@@ -302,6 +302,37 @@ def samples(
 
 
 @app.command()
+def replay(
+    journal: Annotated[Path, typer.Argument(help="A journal.jsonl of a state folder.")],
+    config: Annotated[
+        Path | None, typer.Option(help="Decide by the rules of this configuration instead.")
+    ] = None,
+) -> None:
+    """Run a recorded journal through the rules again: why it was decided so, or what others do."""
+    from proxy.recording import Settings
+    from proxy.replay import ReplayError, show
+    from proxy.replay import replay as rerun
+    from proxy.telemetry.journal import read, verify
+
+    rules = None
+    if config is not None:
+        other = _load(config).config
+        rules = Settings(alarms=other.alarms, policy=other.policy)
+    if not journal.is_file():
+        fail(f"{journal}: there is no such journal; it is journal.jsonl in state.dir", BAD_USAGE)
+    checked = verify(journal)
+    if not checked.ok:
+        say(f"note: the journal's chain is broken: {checked.trouble}")
+    try:
+        story = rerun(read(journal), rules)
+    except ReplayError as error:
+        fail(str(error))
+    for line in show(story):
+        say(line)
+    raise typer.Exit(0 if story.is_same or rules is not None else FAILED)
+
+
+@app.command()
 def drain(by: By = "", admin: Admin = HERE, token: Token = "") -> None:
     """End the sidecar in order: readiness falls, running requests finish."""
     from proxy.console import signature

@@ -20,7 +20,6 @@ from proxy import alarms as alarm_rules
 from proxy import policy
 from proxy.alarms import AlarmSettings
 from proxy.monitors import Monitor
-from proxy.payload.decode import Decoder
 from proxy.policy import Decision, Facts, PolicySettings
 from proxy.records import (
     Action,
@@ -37,8 +36,8 @@ from proxy.records import (
     Posture,
     Pulse,
     Routing,
-    Scalar,
     Rows,
+    Scalar,
     Side,
     Transition,
     Undecodable,
@@ -60,12 +59,19 @@ class Meter(Protocol):
 
     def capture_result(self, side: Side, result: str) -> None:
         """Count a body: `decoded`, or why not."""
+
     def arrival(self, exchange: Exchange, timings: Mapping[str, Sequence[Scalar]]) -> None:
         """Take over how a sampled answer arrived; empty timings: it did not come in pieces."""
 
-
     def pair(self, result: str) -> None:
         """Count a mirrored pair: `agree`, `differ`, or `expired` (the other half never came)."""
+
+
+class Reader(Protocol):
+    """Who reads sampled bodies: a decoder, alone or with someone who looks over its shoulder."""
+
+    def decode(self, capture: Capture) -> tuple[Rows | Undecodable, ...]:
+        """Give the rows of each side, or why there are none; never raises."""
 
 
 class Keeper(Protocol):
@@ -87,11 +93,21 @@ class Plan:
     """Names of the capacity steps, in order."""
 
 
+class Standing(Struct, frozen=True, kw_only=True):
+    """Where alarms and remedies stood before a tick."""
+
+    alarms: dict[AlarmName, Alarm]
+    posture: Posture
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
     """What one tick came to."""
 
     at_s: float
+    before: Standing
+    facts: Facts
+    """What the decision rested on."""
     findings: tuple[Finding, ...]
     transitions: tuple[Transition, ...]
     decision: Decision
@@ -116,7 +132,7 @@ class Pipeline:
         self,
         plan: Plan,
         monitors: Sequence[Monitor],
-        decoder: Decoder,
+        decoder: Reader,
         *,
         differ: Callable[[Pair], bool],
         meter: Meter,
@@ -161,6 +177,8 @@ class Pipeline:
             else:
                 self._meter.capture_result(read.side, "decoded")
                 self._keeper.keep(read)
+            if read.side is Side.OUTPUT:
+                self._meter.arrival(capture.exchange, read.timings)
             for monitor in self._monitors.values():
                 monitor.observe(read)
             if isinstance(read, Rows) and read.side is Side.OUTPUT:
@@ -177,22 +195,24 @@ class Pipeline:
         for monitor in self._monitors.values():
             monitor.observe(pair)
 
-            if read.side is Side.OUTPUT:
-                self._meter.arrival(capture.exchange, read.timings)
     # What comes of it, once per tick.
 
     def tick(self, now_s: float) -> Turn:
         """Let every monitor judge, move the alarms, and ask the policy what to do."""
         self._count_pairs(now_s)
+        before = Standing(alarms=dict(self.alarms), posture=self.posture)
         findings = tuple(monitor.judge(now_s) for monitor in self._monitors.values())
         transitions = tuple(
             change for finding in findings if (change := self._advance(finding)) is not None
         )
-        self.decision = policy.decide(self.posture, self.facts(), self._plan.policy, now_s)
+        facts = self.facts()
+        self.decision = policy.decide(self.posture, facts, self._plan.policy, now_s)
         self.posture = self.decision.posture
         self.routing = self._route(self.routing)
         return Turn(
             at_s=now_s,
+            before=before,
+            facts=facts,
             findings=findings,
             transitions=transitions,
             decision=self.decision,
@@ -233,7 +253,7 @@ class Pipeline:
     def facts(self) -> Facts:
         """Give what a decision rests on."""
         return Facts(
-            alarms=self.alarms,
+            alarms=dict(self.alarms),
             stable_ready=self.is_ready(Model.STABLE),
             candidate_ready=self.is_ready(Model.CANDIDATE),
             has_stable=self._plan.has_stable,

@@ -35,8 +35,8 @@ from proxy.watcher.samples import Samples
 
 TIMELINE: Final = 40
 STREAMS: Final = 24
-HIDDEN_KINDS: Final = frozenset({"action"})
-"""Journal entries that the timeline leaves out: their outcome says it."""
+HIDDEN_KINDS: Final = frozenset({"action", "tick"})
+"""Journal entries that the timeline leaves out: outcomes and transitions say it."""
 DAY_S: Final = 86_400.0
 STOPS: Final = frozenset(
     {

@@ -19,6 +19,7 @@ from proxy.actuators.pager import Pager
 from proxy.actuators.route import RouteCell
 from proxy.config import Config
 from proxy.pipeline import Pipeline, Turn
+from proxy.recording import Recorder, Settings
 from proxy.records import Action, AlarmName, Finding, Outcome, Routing, StepKind
 from proxy.tasks import TaskGroup
 from proxy.telemetry.journal import Journal
@@ -62,6 +63,7 @@ class Hands:
         self._instance = instance
         self._admin_url = admin_url
         self._tasks = TaskGroup("actions", limit=MAX_RUNNING_ACTIONS)
+        self._recorder = Recorder()
         self._last = pipeline.routing
         self.routing_since_utc = clock.utc_text()
         """When the routing in force began."""
@@ -76,6 +78,9 @@ class Hands:
             tools.metrics.transition(transition)
         for alarm in self._pipeline.alarms.values():
             tools.metrics.alarm(alarm)
+        tick = self._recorder.choose(turn)
+        if tick is not None:
+            self.write("tick", tick)
         for action in turn.decision.actions:
             self._do(action)
         for name in DETAILED:
@@ -184,6 +189,11 @@ class Hands:
             now_s=clock.now_s(),
             utc=clock.utc(),
         )
+
+    def begin(self, text: str) -> None:
+        """Write down that watching begins, and by which rules."""
+        rules = Settings(alarms=self._config.alarms, policy=self._config.policy)
+        self.write("start", {"text": text, "settings": rules})
 
     def person_spoke(self, kind: str, body: object) -> None:
         """Write down what a person ordered; it must outlive a crash in the next moment."""

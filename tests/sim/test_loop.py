@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from proxy.alarms import AlarmSettings
 from proxy.policy import Cause, PolicySettings
+from proxy.recording import Recorder, Settings
 from proxy.records import AlarmName, AlarmState, Model, StepKind
+from proxy.replay import replay, show
+from proxy.telemetry.journal import Journal, read
 
 World = Any
 """The class of the fixture; a conftest cannot be imported."""
@@ -154,3 +159,30 @@ def test_the_same_seed_gives_the_same_story(world: World) -> None:
         one.twist = shifted
         one.run(minutes=10)
     assert world.turns == other.turns
+
+
+def test_a_recorded_story_replays_to_the_same_decisions_and_other_rules_to_others(
+    world: World, tmp_path: Path
+) -> None:
+    """A journal tells why the candidate was left; with no switches allowed it stays."""
+    journal, recorder = Journal(tmp_path / "journal.jsonl"), Recorder()
+    rules = Settings(alarms=AlarmSettings(), policy=PolicySettings())
+    journal.append("start", {"settings": rules}, "t")
+    world.candidate = broken
+    n_before = len(world.turns)
+    world.run(minutes=25)
+    for turn in world.turns[n_before:]:
+        for change in turn.transitions:
+            journal.append("transition", change, "t")
+        tick = recorder.choose(turn)
+        if tick is not None:
+            journal.append("tick", tick, "t")
+        for action in turn.decision.actions:
+            journal.append("action", action, "t")
+    journal.close()
+    story = replay(read(tmp_path / "journal.jsonl"))
+    assert story.is_same, list(show(story))
+    assert any(one.what.startswith("downgrade") for one in story.replayed)
+    never = Settings(alarms=AlarmSettings(), policy=PolicySettings(max_switches_per_day=0))
+    other = replay(read(tmp_path / "journal.jsonl"), never)
+    assert not any(one.what.startswith("downgrade") for one in other.replayed)
