@@ -26,6 +26,7 @@ from proxy.actuators.settings import (
     CapacitySettings,
     CapacityStep,
     Receiver,
+    SinkSettings,
 )
 from proxy.alarms import AlarmSettings
 from proxy.document import HIDDEN, Document, DocumentError, Path_, Problem, Value
@@ -54,6 +55,8 @@ class Capture(relay.Capture):
 
     redact: Redact = field(default_factory=Redact)
     """What is removed, hashed or masked before anything is kept."""
+    sink: SinkSettings | None = None
+    """Where sampled requests and answers are sent as CloudEvents, redacted. Default: nowhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,7 +254,7 @@ def _digest(path: Path | None) -> str:
 def schema() -> dict[str, object]:
     """Give the JSON Schema of the configuration, with every key's docstring."""
     whole = _ADAPTER.json_schema()
-    for kind in (Capture, Receiver, CapacityStep):
+    for kind in (Capture, Receiver, CapacityStep, SinkSettings):
         _describe_inherited(kind, whole["$defs"][kind.__name__]["properties"])
     return whole
 

@@ -50,9 +50,14 @@ class Reply:
 class Caller:
     """Calls doors of the configuration; one per owner, closed by it."""
 
-    def __init__(self, max_answer_bytes: int = 65_536) -> None:
-        """Read at most `max_answer_bytes` of any answer; no connection is made yet."""
+    def __init__(self, max_answer_bytes: int = 65_536, *, keep_alive: bool = False) -> None:
+        """Read at most `max_answer_bytes` of any answer; no connection is made yet.
+
+        `keep_alive` is for who calls many times a second: a kept connection stays with the address
+        that was judged when it was made.
+        """
         self._max_answer_bytes = max_answer_bytes
+        self._keep_alive = keep_alive
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
 
     async def call(self, door: Door, letter: Letter) -> Reply:
@@ -105,7 +110,7 @@ class Caller:
                 connector=aiohttp.TCPConnector(
                     resolver=JudgingResolver(allow_private=allow_private),
                     use_dns_cache=False,
-                    force_close=True,
+                    force_close=not self._keep_alive,
                     limit=16,
                 ),
                 auto_decompress=False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal, TypeAlias
 from urllib.parse import urlsplit
@@ -170,6 +171,28 @@ class CapacitySettings:
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"capacity step {name!r} is there twice; names must differ")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SinkSettings(Door):
+    """Who gets the sampled requests and answers, redacted, as CloudEvents. Never waited for."""
+
+    __pydantic_config__: ClassVar[dict[str, object]] = STRICT
+
+    service: str = ""
+    """Extension `inferenceservicename`. Default: the name of the candidate."""
+    namespace: NonEmpty = "default"
+    """Extension `namespace`. Default: `default`."""
+    component: NonEmpty = "predictor"
+    """Extension `component`. Default: `predictor`, as KServe calls the part that predicts."""
+    annotations: Mapping[NonEmpty, str] = field(default_factory=dict)
+    """Extension `annotations`, sent as JSON text. Default: none, and then it is left out."""
+    max_waiting: Count = 1000
+    """Events that may wait; one more is dropped and counted. Default: 1000, some seconds' worth."""
+    max_waiting_bytes: Bytes = 8_388_608
+    """Bytes of bodies that may wait; more are dropped and counted. Default: 8 MiB."""
+    max_in_flight: Count = 4
+    """Deliveries under way at once. Default: 4."""
 
 
 def _check(name: str, url: str, *, allow_http: bool) -> None:

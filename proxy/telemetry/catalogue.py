@@ -122,6 +122,11 @@ SWITCHES: Final = _counter(
 )
 ACTIONS: Final = _counter("actions_total", "step result", "Remedies carried out.")
 ALERTS: Final = _counter("alerts_total", "receiver result", "Alerts handed to receivers.")
+SINK_EVENTS: Final = _counter(
+    "sink_events_total",
+    "type result",
+    "Sampled requests and answers for the CloudEvents sink: sent, or why not.",
+)
 DESIRED_REPLICAS: Final = _gauge(
     "desired_replicas", "", "Replicas the capacity steps in force ask for; 0 when none does."
 )
@@ -161,7 +166,7 @@ BY_WATCHER: Final = (
     REQUESTS, REQUEST_DURATION, UPSTREAM_DURATION, FIRST_BYTE, FIRST_TOKEN, INTER_TOKEN, IN_FLIGHT,
     REQUEST_BYTES, RESPONSE_BYTES, UPSTREAM_FAILURES, RETRIES, FAILOVERS, MIRRORED, PAIRS,
     DISAGREEMENT, CAPTURES, DRIFT_EFFECT, DRIFT_EVIDENCE, ALARM_STATE, TRANSITIONS, ROUTING,
-    SWITCHES, ACTIONS, ALERTS, DESIRED_REPLICAS, LINK_DROPPED, LAG, WATCHER_UP,
+    SWITCHES, ACTIONS, ALERTS, SINK_EVENTS, DESIRED_REPLICAS, LINK_DROPPED, LAG, WATCHER_UP,
     BUILD_INFO, FOLDED, LOG_DROPPED, JOURNAL_FAILED,
 )  # fmt: skip
 """In the order in which they are exported."""

@@ -230,6 +230,10 @@ class Metrics:
         """Count an alert: `sent`, `retried`, `dropped`, ..."""
         self._count(of.ALERTS, receiver, result)
 
+    def sink(self, kind: str, result: str) -> None:
+        """Count an event for the sink; `kind`: `request` or `response`."""
+        self._count(of.SINK_EVENTS, kind, result)
+
     def desired_replicas(self, n: int) -> None:
         """Set what the capacity steps in force ask for."""
         self._replicas = n

@@ -22,12 +22,13 @@ from proxy.actuators.capacity import Capacity
 from proxy.actuators.notify import Notifier
 from proxy.actuators.pager import Pager
 from proxy.actuators.route import RouteCell
+from proxy.actuators.sink import Sink
 from proxy.benchmark import BenchmarkError
 from proxy.config import ConfigError, Loaded, load
 from proxy.link.frames import pulse_frame
 from proxy.link.receiver import LinkReceiver, Reports
 from proxy.payload.decode import Decoder
-from proxy.pipeline import Pipeline
+from proxy.pipeline import Pipeline, Reader
 from proxy.probe import PROBE_EVERY_S, Probe
 from proxy.records import Capture, Exchange, Model, Pulse
 from proxy.tasks import TaskGroup
@@ -88,9 +89,10 @@ class Watcher:
         certified = certified_of(loaded, self._notes)
         decoder = Decoder(config.payload, config.capture.redact, categories_of(certified))
         self._pipeline = Pipeline(
+        self._sink, reader = self._make_sink(decoder)
             plan_of(loaded),
             monitors_of(loaded, engine_of(loaded), certified),
-            decoder,
+            reader,
             differ=differ_of(certified),
             meter=self._metrics,
             keeper=self._samples,
@@ -124,6 +126,16 @@ class Watcher:
         self._desk = self._make_desk(self._hands)
 
     def _make_desk(self, hands: Hands) -> WatcherDesk:
+    def _make_sink(self, decoder: Decoder) -> tuple[Sink | None, Reader]:
+        """Give the sink, when there is one, and who reads bodies."""
+        config, count = self._loaded.config, self._metrics.sink
+        settings = config.capture.sink
+        if settings is None:
+            return None, decoder
+        sink = Sink(settings, count=count)
+        name = config.models.candidate.name
+        return sink, Forwarding(decoder, sink, settings, name=name, count=count)
+
         """Give the desk that looks at our parts."""
         return WatcherDesk(
             Office(
@@ -148,6 +160,8 @@ class Watcher:
         await self._link.start()
         runner = await serve_unix(Api(self._desk).application(), self._run_dir / API_SOCKET)
         self._notifier.start()
+        if self._sink is not None:
+            self._sink.start()
         self._hands.write("start", {"text": f"Watching began, version {__version__}."})
         duties = [
             self._tasks.spawn("ticks", self._tick_for_ever()),
@@ -171,6 +185,8 @@ class Watcher:
         await self._hands.close()
         await self._notifier.close()
         await self._capacity.close()
+        if self._sink is not None:
+            await self._sink.close()
         self._memory.save()
         self._journal.close()
 
