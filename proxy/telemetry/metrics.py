@@ -275,13 +275,13 @@ class Metrics:
             name: table.values.items() for name, table in self._tables.items()
         }
         known |= self._lines.series()
+        self._tokens.settle(self._now_s())
+        known[of.FIRST_TOKEN.name] = self._tokens.firsts()
+        known[of.INTER_TOKEN.name] = self._tokens.gaps()
         known |= self._gauges()
         known[of.FOLDED.name] = self._folded()
         for family in of.BY_WATCHER:
             yield family, known[family.name]
-        self._tokens.settle(self._now_s())
-        known[of.FIRST_TOKEN.name] = self._tokens.firsts()
-        known[of.INTER_TOKEN.name] = self._tokens.gaps()
 
     def _gauges(self) -> dict[str, Iterable[Series]]:
         """Give the series of every gauge, made when asked."""

@@ -49,6 +49,7 @@ from proxy.watcher.assembly import (
     read_benchmark,
 )
 from proxy.watcher.desk import Office, WatcherDesk
+from proxy.watcher.forwarding import Forwarding
 from proxy.watcher.hands import Hands, Tools
 from proxy.watcher.memory import ROUTING_FILE, Memory, Mind, nonce
 from proxy.watcher.samples import Samples
@@ -88,8 +89,8 @@ class Watcher:
         )
         certified = certified_of(loaded, self._notes)
         decoder = Decoder(config.payload, config.capture.redact, categories_of(certified))
-        self._pipeline = Pipeline(
         self._sink, reader = self._make_sink(decoder)
+        self._pipeline = Pipeline(
             plan_of(loaded),
             monitors_of(loaded, engine_of(loaded), certified),
             reader,
@@ -125,7 +126,6 @@ class Watcher:
         )
         self._desk = self._make_desk(self._hands)
 
-    def _make_desk(self, hands: Hands) -> WatcherDesk:
     def _make_sink(self, decoder: Decoder) -> tuple[Sink | None, Reader]:
         """Give the sink, when there is one, and who reads bodies."""
         config, count = self._loaded.config, self._metrics.sink
@@ -136,6 +136,7 @@ class Watcher:
         name = config.models.candidate.name
         return sink, Forwarding(decoder, sink, settings, name=name, count=count)
 
+    def _make_desk(self, hands: Hands) -> WatcherDesk:
         """Give the desk that looks at our parts."""
         return WatcherDesk(
             Office(
@@ -159,10 +160,10 @@ class Watcher:
             loop.add_signal_handler(number, self._ending.set)
         await self._link.start()
         runner = await serve_unix(Api(self._desk).application(), self._run_dir / API_SOCKET)
-        self._notifier.start()
         if self._sink is not None:
             self._sink.start()
-        self._hands.write("start", {"text": f"Watching began, version {__version__}."})
+        self._notifier.start()
+        self._hands.begin(f"Watching began, version {__version__}.")
         duties = [
             self._tasks.spawn("ticks", self._tick_for_ever()),
             self._tasks.spawn("pulse", self._pulse_for_ever()),
@@ -184,9 +185,9 @@ class Watcher:
         await runner.cleanup()
         await self._hands.close()
         await self._notifier.close()
-        await self._capacity.close()
         if self._sink is not None:
             await self._sink.close()
+        await self._capacity.close()
         self._memory.save()
         self._journal.close()
 
