@@ -18,12 +18,11 @@ when the connection ends with it. A malformed request is answered, and ends in L
 from __future__ import annotations
 
 import asyncio
-import socket
-import struct
 from collections.abc import Callable
 from math import inf
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
+from proxy.relay import endings
 from proxy.relay.bodies import BodyScanner, LengthScanner
 from proxy.relay.chunks import BadChunks, ChunkScanner
 from proxy.relay.refusals import refusal
@@ -41,8 +40,9 @@ _MAX_AHEAD_BYTES: Final = 65_536
 _LINGER_S: Final = 5.0
 """How long a client that is still sending is listened to after its last answer: closing at once
 would reset the connection, and the answer could be lost with it."""
+_PROBE_S: Final = 1.0
+"""How often a client that is not read from is looked at: it may have left."""
 _MAX_LINGER_BYTES: Final = 64 * 1024 * 1024
-_RESET: Final = struct.pack("ii", 1, 0)
 
 
 # A member looked up in its enumeration costs more than some states' work.
@@ -128,15 +128,15 @@ class DownstreamConnection(asyncio.Protocol):
         if not self._paused and self.state < CLOSING:
             self._paused = True
             self._transport.pause_reading()
-            self.deadline_s = inf
+            self.deadline_s = self._plane.sweep.at_s + _PROBE_S
 
     def unpause(self) -> None:
         """Read on."""
         if self._paused and self.state < CLOSING:
             self._paused = False
             self._transport.resume_reading()
-            if self.state == BODY:
-                self.deadline_s = self._plane.sweep.at_s + self._plane.listen.body_timeout_s
+            timeout_s = self._plane.listen.body_timeout_s if self.state == BODY else inf
+            self.deadline_s = self._plane.sweep.at_s + timeout_s
 
     def to_tunnel(self) -> None:
         """Let bytes pass both ways from here on."""
@@ -152,9 +152,7 @@ class DownstreamConnection(asyncio.Protocol):
             return
         self.state = CLOSED
         self.deadline_s = inf
-        tcp = self._transport.get_extra_info("socket")
-        tcp.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-        self._transport.abort()
+        endings.reset(self._transport)
 
     def exchange_done(self, running: Running) -> None:
         """Turn to the next request, or end the connection."""
@@ -242,6 +240,8 @@ class DownstreamConnection(asyncio.Protocol):
                 self._close()
         elif self.state == LINGER:
             self._close()
+        elif self._paused and not self._is_full and not endings.has_left(self._transport):
+            self.deadline_s = self._plane.sweep.at_s + _PROBE_S
         else:
             self.cut()
             self._drop_running()

@@ -31,7 +31,7 @@ from proxy.relay.owner import Home, Owner
 from proxy.relay.states import UpstreamState
 
 _MAX_INTERIM: Final = 32
-HIGH_WATER_BYTES: Final = 256 * 1024
+HIGH_WATER_BYTES: Final = 64 * 1024
 """Bytes waiting to be written before the other side is asked to pause."""
 
 
