@@ -1,7 +1,8 @@
 """A secret planted in every place of traffic appears in nothing that the sidecar keeps or says.
 
-The whole sidecar runs, with a model that repeats the secret in its answers. Afterwards every admin
-answer, metric, log line, alert and state file is searched.
+The whole sidecar runs, with a model that repeats the secret in its answers and fails often enough
+that an alarm fires. Afterwards every admin answer, metric, log line, alert, event of the capture
+sink and state file is searched.
 """
 
 from __future__ import annotations
@@ -21,7 +22,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+
+from proxy import benchmark
+from proxy.stats.floors import ErrorFloor
+from proxy.stats.profile import build_profile
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "sk-planted-9f8e7d6c5b4a3210"  # noqa: S105 - planted to be looked for
@@ -85,13 +91,15 @@ class Model(BaseHTTPRequestHandler):
 
 
 class Receiver(BaseHTTPRequestHandler):
-    """Takes alerts."""
+    """Takes alerts, and events of the sink."""
 
-    taken: list[bytes]
+    protocol_version = "HTTP/1.1"
+    taken: dict[str, list[bytes]]
 
     def do_POST(self) -> None:
-        """Keep the alert."""
-        self.taken.append(self.rfile.read(int(self.headers.get("content-length", 0))))
+        """Keep head and body."""
+        body = self.rfile.read(int(self.headers.get("content-length", 0)))
+        self.taken[self.path].append(self.headers.as_bytes() + body)
         self.send_response(204)
         self.end_headers()
 
@@ -130,7 +138,16 @@ def configuration(data: int, admin: int, model: int, receiver: int) -> dict[str,
         },
         "mirror": {"fraction": 1},
         "monitors": {"tick_s": 1},
+        "alarms": {"hold_s": 0, "bad_ticks": 1, "of_ticks": 1},
+        "benchmark": "benchmark.json",
         "payload": {"paths": {"^/own/": "json"}},
+        "capture": {
+            "sink": {
+                "url": f"http://127.0.0.1:{receiver}/events",
+                "allow_http": True,
+                "allow_private": True,
+            }
+        },
         "alerts": {
             "receivers": [
                 {
@@ -144,6 +161,19 @@ def configuration(data: int, admin: int, model: int, receiver: int) -> dict[str,
         },
         "state": {"dir": "state", "snapshot_s": 1},
     }
+
+
+def certified() -> bytes:
+    """Give a benchmark of a model that does not fail, of which traffic is far away."""
+    rng = np.random.default_rng(1)
+    made = benchmark.Benchmark(
+        created_utc="2026-01-01T00:00:00Z",
+        models={"candidate": "new", "stable": "old"},
+        input=build_profile({"a": list(rng.normal(size=500))}, rng, ordered=True),
+        outputs={"candidate": build_profile({"p": list(rng.normal(size=500))}, rng, ordered=True)},
+        errors={"candidate": ErrorFloor(n=5000, failed={})},
+    )
+    return benchmark.dump(made)
 
 
 @contextlib.contextmanager
@@ -240,31 +270,44 @@ def requests() -> list[tuple[str, bytes, dict[str, str]]]:
     ]
 
 
+def traffic(port: int) -> None:
+    """Send every request once."""
+    for path, body, fields in requests():
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        with contextlib.closing(connection):
+            connection.request("POST", path, body, fields)
+            connection.getresponse().read()
+
+
 def test_a_planted_secret_is_kept_and_said_nowhere(tmp_path: Path) -> None:
-    """Admin answers, metrics, logs, alerts and state files hold neither secret."""
-    taken: list[bytes] = []
+    """Admin answers, metrics, logs, alerts, events and state files hold neither secret."""
+    taken: dict[str, list[bytes]] = {"/alerts": [], "/events": []}
     receiver = type("Taking", (Receiver,), {"taken": taken})
-    with serving(Model) as model, serving(receiver) as alerts:
+    (tmp_path / "benchmark.json").write_bytes(certified())
+    with serving(Model) as model, serving(receiver) as door:
         data, admin = free_port(), free_port()
         said: dict[str, bytes] = {}
-        with running(tmp_path, configuration(data, admin, model, alerts)):
-            for _ in range(3):
-                for path, body, fields in requests():
-                    connection = http.client.HTTPConnection("127.0.0.1", data, timeout=10)
-                    with contextlib.closing(connection):
-                        connection.request("POST", path, body, fields)
-                        connection.getresponse().read()
+        with running(tmp_path, configuration(data, admin, model, door)):
+            end_s = time.monotonic() + PATIENCE_S
+            for n in range(20):
+                traffic(data)
                 time.sleep(1.5)
+                if n > 1 and (taken["/alerts"] or time.monotonic() > end_s):
+                    break
             for page in PAGES:
                 status, said[page] = asked(admin, page)
                 assert status in (200, 503), page
         for file in sorted(path for path in tmp_path.rglob("*") if path.is_file()):
             if file.name != "stablehand.yaml":
                 said[str(file.relative_to(tmp_path))] = file.read_bytes()
-    said |= {f"alert {i}": alert for i, alert in enumerate(taken)}
+    said |= {f"{path} {i}": one for path, all_ in taken.items() for i, one in enumerate(all_)}
     # The search means something only if the traffic did arrive where it is looked for.
     assert b'captures_total{result="decoded",side="input"}' in said["/metrics"], said["/metrics"]
+    assert b'sink_events_total{result="undecodable",type="request"}' in said["/metrics"]
     assert any(name.startswith("state/") for name in said)
+    assert taken["/alerts"], said["/api/v1/alarms"]
+    kinds = {b"inference.request", b"inference.response"}
+    assert all(any(kind in one for one in taken["/events"]) for kind in kinds)
     found = [
         f"{name}: {text[max(0, at - 60) : at + 60]!r}"
         for name, text in said.items()
