@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,13 +45,14 @@ def run(options: Options, console: Console) -> int:
     except (DemoError, aiohttp.ClientError, OSError) as error:
         console.print(f"demo: {error}", style="red", markup=False)
         return 1
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         console.print("demo: interrupted; everything is stopped")
         return 1
 
 
 async def _run(options: Options, console: Console) -> int:
     """Set the stage, play, sum up, and stay if asked to; everything is stopped in any case."""
+    _end_in_order_on(signal.SIGTERM)
     is_plain = options.is_plain or not console.is_terminal
     view = PlainView(console) if is_plain else LiveView(console)
     choices = Choices(
@@ -71,10 +73,24 @@ async def _run(options: Options, console: Console) -> int:
             is_good = show_summary(console, reports, company.traffic.tally(), memory)
             if options.keep:
                 console.print(f"Everything goes on running; Ctrl-C ends it.\n{_addresses(company)}")
-                await asyncio.Event().wait()
+                await _ctrl_c()
     finally:
         bars.stop()
     return 0 if is_good else 1
+
+
+def _end_in_order_on(number: signal.Signals) -> None:
+    """Let a signal end this task as Ctrl-C does, so that nothing is left running."""
+    task = asyncio.current_task()
+    if task is not None:
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+
+
+async def _ctrl_c() -> None:
+    """Wait for Ctrl-C. It ends what was kept; the verdict on the acts stands."""
+    pressed = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, pressed.set)
+    await pressed.wait()
 
 
 def _addresses(company: Company) -> str:

