@@ -20,7 +20,8 @@ def test_a_killed_watcher_costs_no_request_and_keeps_its_state(
     sidecar = start()
     clients = load(sidecar)
     sidecar.json("/api/v1/routing", {"serving": "stable", "by": "ann", "why": "test"})
-    clients.more()
+    # The order is answered once it is journalled; the relay hears of it when its link is up.
+    wait(lambda: "stable" in clients.answers, "the relay follows the order")
     old = sidecar.pid_of("proxy.watcher")
     before = sidecar.json("/api/v1/status")["routing"]
     os.kill(old, signal.SIGKILL)
