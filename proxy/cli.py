@@ -283,13 +283,13 @@ def ack(
 @app.command()
 def samples(
     output: Annotated[
-        Path, typer.Option("--out", help="File for JSON lines; `-`: standard output.")
+        Path, typer.Option("--out", help="File: Parquet in .parquet, else JSON lines; `-`: stdout.")
     ],
     n: Annotated[int, typer.Option("-n", min=1, max=1000, help="Rows at most.")] = 1000,
     admin: Admin = HERE,
     token: Token = "",
 ) -> None:
-    """Write the sampled rows as JSON lines, redacted as configured, newest first."""
+    """Write the sampled rows as JSON lines or Parquet, redacted as configured, newest first."""
     from proxy.console import AdminError
     from proxy.samples import fetch, write
 

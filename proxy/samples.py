@@ -1,4 +1,4 @@
-"""Take the sampled rows of a running sidecar home as JSON lines: `stablehand samples`.
+"""Take the sampled rows of a running sidecar home as JSON lines or Parquet: `stablehand samples`.
 
 They come from the admin door, redacted as configured, each with its probability of having been
 sampled, so that weighted figures can be made of them. What they mean is docs/protocols.md's.
@@ -6,6 +6,7 @@ sampled, so that weighted figures can be made of them. What they mean is docs/pr
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
@@ -17,6 +18,9 @@ from proxy.console import AdminError, ask
 MAX_ROWS: Final = 1000
 """Rows that the door gives at once."""
 STANDARD_OUTPUT: Final = Path("-")
+PARQUET: Final = ".parquet"
+TOLD: Final = ("exchange", "at_s", "model", "side", "inclusion_probability", "ids")
+"""What is told of every row beside its cells."""
 
 
 async def fetch(admin: str, token: str, n: int) -> list[object]:
@@ -36,18 +40,72 @@ async def fetch(admin: str, token: str, n: int) -> list[object]:
 
 
 def write(rows: list[object], path: Path) -> None:
-    """Write one row a line, for the owner's eyes only; `-` is standard output.
+    """Write the rows for the owner's eyes only; `-` is standard output.
+
+    One JSON object a line; Parquet when the file ends in `.parquet`.
 
     Raises:
-        AdminError: the file cannot be written.
+        AdminError: the file cannot be written, or Parquet lacks its extra.
     """
-    text = "".join(f"{json.dumps(row)}\n" for row in rows)
+    content = parquet(rows) if path.suffix == PARQUET else lines(rows)
     if path == STANDARD_OUTPUT:
-        sys.stdout.write(text)
+        sys.stdout.write(content.decode())
         return
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
     except OSError as error:
         raise AdminError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def lines(rows: list[object]) -> bytes:
+    """Write one row a line, as the door gave it."""
+    return "".join(f"{json.dumps(row)}\n" for row in rows).encode()
+
+
+def parquet(rows: list[object]) -> bytes:
+    """Write rows as a table: what is told of each, and its cells as `SIDE.COLUMN`.
+
+    A column whose cells are all numbers is one of floats, all booleans one of booleans; any other
+    is text, its cells that are none as JSON. A cell that a row has not is null.
+
+    Raises:
+        AdminError: pyarrow is not installed.
+    """
+    try:
+        import pyarrow as pa  # noqa: PLC0415  # an extra, large, and rarely wanted
+        import pyarrow.parquet as pq  # noqa: PLC0415  # same
+    except ImportError:
+        message = "Parquet needs pyarrow: install stablehand[parquet], or give a name in .jsonl"
+        raise AdminError(message) from None
+    flat = [_flat(row) for row in rows if isinstance(row, dict)]
+    names = dict.fromkeys((*TOLD, *(name for row in flat for name in row)))
+    columns = {name: [row.get(name) for row in flat] for name in names}
+    kinds = {"ids": pa.list_(pa.string())}
+    arrays = {
+        name: pa.array(cells, kinds[name]) if name in kinds else pa.array(_alike(cells))
+        for name, cells in columns.items()
+    }
+    file = io.BytesIO()
+    pq.write_table(pa.table(arrays), file)
+    return file.getvalue()
+
+
+def _flat(row: dict[str, object]) -> dict[str, object]:
+    cells = row.get("row")
+    side = row.get("side")
+    told = {name: row.get(name) for name in TOLD}
+    if isinstance(cells, dict):
+        told |= {f"{side}.{name}": cell for name, cell in cells.items()}
+    return told
+
+
+def _alike(cells: list[object]) -> list[object]:
+    """Give cells of one kind."""
+    kinds = {type(cell) for cell in cells} - {type(None)}
+    if kinds <= {int, float}:
+        return [None if cell is None else float(str(cell)) for cell in cells]
+    if kinds in ({bool}, {str}):
+        return cells
+    return [cell if cell is None or isinstance(cell, str) else json.dumps(cell) for cell in cells]

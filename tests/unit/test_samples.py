@@ -1,11 +1,14 @@
-"""Sampled rows reach a file as JSON lines, or one line says why not."""
+"""Sampled rows reach a file as JSON lines or Parquet, or one line says why not."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from aiohttp import web
 
@@ -80,3 +83,59 @@ def test_a_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     """Its name and the reason."""
     with pytest.raises(AdminError, match=r"none/rows cannot be written: No such file"):
         write([], tmp_path / "none" / "rows")
+
+
+def sampled(side: str, **cells: object) -> dict[str, object]:
+    """Make a row as the door gives it."""
+    return {
+        "exchange": "000000000000000a",
+        "at_s": 1.5,
+        "model": "candidate",
+        "side": side,
+        "inclusion_probability": 0.25,
+        "ids": ["e-1"],
+        "row": cells,
+    }
+
+
+def test_a_table_holds_chances_ids_and_cells_of_both_sides(tmp_path: Path) -> None:
+    """Numbers stay numbers, booleans booleans, what is mixed is text, what is not there is null."""
+    rows: list[object] = [
+        sampled("input", temp=1, ok=True, mixed="a\u2028", empty=None),
+        sampled("input", temp=2.5, ok=None, mixed=[1]),
+        sampled("output", prediction=2**70, ids="shadowed"),
+    ]
+    path = tmp_path / "rows.parquet"
+    write(rows, path)
+    assert path.stat().st_mode & 0o077 == 0
+    table = pq.read_table(path).to_pydict()
+    assert table["inclusion_probability"] == [0.25] * 3
+    assert table["ids"] == [["e-1"]] * 3
+    assert table["exchange"] == ["000000000000000a"] * 3
+    assert table["side"] == ["input", "input", "output"]
+    assert table["input.temp"] == [1.0, 2.5, None]
+    assert table["input.ok"] == [True, None, None]
+    assert table["input.mixed"] == ["a\u2028", "[1]", None]
+    assert table["output.prediction"] == [None, None, float(2**70)]
+    assert table["output.ids"] == [None, None, "shadowed"]
+
+
+def test_a_table_without_rows_can_be_read(tmp_path: Path) -> None:
+    """A sidecar that has sampled nothing yet gives a file all the same."""
+    write([], tmp_path / "rows.parquet")
+    assert pq.read_table(tmp_path / "rows.parquet").num_rows == 0
+
+
+def test_without_its_extra_parquet_is_refused_in_words(tmp_path: Path) -> None:
+    """The message says what to install, and no empty file is left behind."""
+    path = tmp_path / "rows.parquet"
+    script = (
+        "import sys; sys.modules['pyarrow'] = None\n"
+        "from pathlib import Path; from proxy.samples import write\n"
+        f"write([], Path({str(path)!r}))"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, check=False, text=True
+    )
+    assert "AdminError: Parquet needs pyarrow: install stablehand[parquet]" in answer.stderr
+    assert not path.exists()
