@@ -48,14 +48,9 @@ PULSE = Pulse(
 def blame(subject: str, evidence: float = 1.0) -> Blame:
     """Make one stream that carries a finding."""
     return Blame(
-        subject=subject,
-        effect=0.5,
-        interval=None,
-        unit="sd",
-        evidence=evidence,
-        n_current=10,
+        subject=subject, effect=0.5, interval=None, unit="sd", evidence=evidence, n_current=10,
         summary="",
-    )
+    )  # fmt: skip
 
 
 def finding(monitor: AlarmName, *blamed: Blame, verdict: Verdict = Verdict.BREACH) -> Finding:
