@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from random import random
+from random import Random
 
 import pytest
 
 from proxy.relay.capture import FieldPicker, Kept, Sampler
 from proxy.relay.settings import Capture
 
+DICE = Random(10)
 
-def draw(sampler: Sampler) -> bool:
+
+def draw(sampler: Sampler, dice: Random = DICE) -> bool:
     """Draw one request, as the plane does; tell whether it was kept."""
     sampler.n_seen += 1
-    is_kept = random() < sampler.keep
+    is_kept = dice.random() < sampler.keep
     if is_kept:
         sampler.kept()
     return is_kept
 
 
-def drive(sampler: Sampler, rate: float, seconds: float, start_s: float = 0.0) -> list[float]:
+def drive(
+    sampler: Sampler, rate: float, seconds: float, start_s: float = 0.0, dice: Random = DICE
+) -> list[float]:
     """Offer requests at a steady rate, with ticks; give the chances of those that were kept."""
     taken, next_tick_s = [], start_s
     for n in range(int(rate * seconds)):
@@ -28,7 +32,7 @@ def drive(sampler: Sampler, rate: float, seconds: float, start_s: float = 0.0) -
             sampler.tick(next_tick_s)
             next_tick_s += 0.25
         chance = sampler.keep
-        if draw(sampler):
+        if draw(sampler, dice):
             taken.append(chance)
     return taken
 
@@ -123,3 +127,41 @@ def test_what_is_remembered_of_heads_is_bounded() -> None:
     for n in range(500):
         assert picker.pick(b"GET / HTTP/1.1\r\nX-A: %d\r\n\r\n" % n) == {"x-a": str(n)}
     assert len(picker._remembered) <= 64
+
+
+def test_the_sample_of_an_overload_is_uniform() -> None:
+    """Ten times what may be kept: over positions in time, kept ones are as even as chance allows.
+
+    Pearson's chi-square over 50 positions of 400 requests each, with the chances that the records
+    carry as expectation and their variance: 49 degrees of freedom, 99.9 % quantile 85.4.
+    """
+    dice = Random(11)
+    sampler = Sampler(Capture(max_rows_per_s=200))
+    drive(sampler, 2_000, 2, dice=dice)
+    kept, expected, variance = [0] * 50, [0.0] * 50, [0.0] * 50
+    for n in range(20_000):
+        if n % 500 == 0:
+            sampler.tick(2.0 + n / 2_000)
+        place, chance = n // 400, sampler.keep
+        expected[place] += chance
+        variance[place] += chance * (1 - chance)
+        kept[place] += draw(sampler, dice)
+    assert 1_800 < sum(kept) < 2_200
+    assert sum((k - e) ** 2 / v for k, e, v in zip(kept, expected, variance, strict=True)) < 85.4
+    even = sum(kept) / 50
+    assert sum((k - even) ** 2 / (even * 0.9) for k in kept) < 85.4
+
+
+def test_no_place_between_two_ticks_is_preferred() -> None:
+    """Sampling the first requests of each quarter second would be a bias that looks even."""
+    dice = Random(12)
+    sampler = Sampler(Capture(max_rows_per_s=200))
+    drive(sampler, 2_000, 2, dice=dice)
+    kept = [0] * 10
+    for n in range(20_000):
+        if n % 500 == 0:
+            sampler.tick(2.0 + n / 2_000)
+        kept[n % 500 // 50] += draw(sampler, dice)
+    even = sum(kept) / 10
+    # 9 degrees of freedom, 99.9 % quantile 27.9.
+    assert sum((k - even) ** 2 / (even * 0.9) for k in kept) < 27.9
