@@ -1,6 +1,7 @@
 """The certified benchmark as a value: what certification measured, in one readable file.
 
-`stablehand certify` writes it, the watcher loads it. It holds no rows: profiles, floors, hashes.
+`stablehand certify` writes it, the watcher loads it. It holds no rows, but profiles, the
+schema, floors, hashes.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from proxy.payload.schema import VERSION as SCHEMA_VERSION
+from proxy.payload.schema import Schema
 from proxy.stats.floors import Agreement, ErrorFloor
 from proxy.stats.latency import LatencyProfile
 from proxy.stats.profile import Profile
@@ -34,6 +37,8 @@ class Benchmark(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Hashes of what was certified: `candidate`, `stable`, `reference`, `requests`."""
     input: Profile
     """What comes in."""
+    schema: Schema | None = None
+    """The form of what comes in. `None`: neither reference nor requests had a row."""
     outputs: dict[str, Profile] = {}
     """What each model answered to the same requests."""
     latency: dict[str, LatencyProfile] = {}
@@ -83,6 +88,11 @@ class _Versioned(Struct, frozen=True):
 
 def _check(benchmark: Benchmark) -> None:
     """Refuse a benchmark that a hand or a broken disk has changed."""
+    if benchmark.schema is not None and benchmark.schema.version != SCHEMA_VERSION:
+        raise BenchmarkError(
+            f"its schema has version {benchmark.schema.version}, this stablehand reads version "
+            f"{SCHEMA_VERSION}; certify again"
+        )
     profiles = [benchmark.input, *benchmark.outputs.values()]
     derived = [p.multivariate.derived for p in profiles if p.multivariate is not None]
     for column in itertools.chain(*(profile.columns for profile in profiles), *derived):

@@ -67,8 +67,8 @@ def decode_outputs(
     return decoded
 
 
-def decode_inputs(decoder: Decoder, requests: Sequence[Recorded]) -> dict[str, list[Scalar]]:
-    """Give the input rows of the first requests, column by column; empty if none can be read."""
+def decode_inputs(decoder: Decoder, requests: Sequence[Recorded]) -> list[Rows]:
+    """Give the input rows of the first requests; empty if none can be read."""
     found: list[Rows] = []
     n = 0
     for index, request in enumerate(requests):
@@ -78,7 +78,7 @@ def decode_inputs(decoder: Decoder, requests: Sequence[Recorded]) -> dict[str, l
         n += sum(rows.n for rows in inputs)
         if n >= _KIND_ROWS or index >= _KIND_ROWS:
             break
-    return stack(found)
+    return found
 
 
 def kinds(columns: dict[str, list[Scalar]]) -> dict[str, CellKind]:

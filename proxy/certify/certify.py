@@ -22,6 +22,7 @@ from proxy.certify.answers import (
     decode_outputs,
     kinds,
     pairs,
+    stack,
 )
 from proxy.certify.drive import Answer, Line, Step
 from proxy.certify.files import CertifyError
@@ -30,8 +31,9 @@ from proxy.certify.reference import Reference, read_reference
 from proxy.clock import utc_text
 from proxy.monitors.settings import DriftSettings
 from proxy.payload.decode import Decoder
+from proxy.payload.schema import infer
 from proxy.payload.settings import Payload, Redact
-from proxy.records import Model
+from proxy.records import Model, Side
 from proxy.relay.settings import Models, Upstream
 from proxy.stats.floors import ErrorFloor, build_agreement
 from proxy.stats.latency import LatencyProfile, Timing, build_latency
@@ -113,7 +115,8 @@ async def certify(order: Order, progress: Progress, rng: np.random.Generator) ->
     """
     requests, requests_sha256 = read_requests(order.requests)
     decoder = Decoder(order.payload, certifying(order.redact))
-    inputs = decode_inputs(decoder, requests)
+    asked = decode_inputs(decoder, requests)
+    inputs = stack(asked)
     reference = read_reference(order.reference, kinds(inputs))
     upstreams = _upstreams(order.models)
     hashes = {model: _hash_file(path) for model, path in order.model_files.items()}
@@ -139,6 +142,7 @@ async def certify(order: Order, progress: Progress, rng: np.random.Generator) ->
             **{model.value: hashes.get(model, one.fingerprint) for model, one in measured.items()},
         },
         input=profile,
+        schema=infer(Side.INPUT, reference.columns, asked),
         self_test=self_test(reference.columns, profile, rng, DriftSettings().rule()),
         outputs=outputs,
         latency={model.value: one.latency for model, one in measured.items()},

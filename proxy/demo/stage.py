@@ -244,6 +244,7 @@ def _key(files: TrainedFiles) -> str:
         Path(benchmark_module.__file__),
         *sorted((sources / "stats").glob("*.py")),
         *sorted((sources / "certify").glob("*.py")),
+        *sorted((sources / "payload").rglob("*.py")),
     ):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:12]

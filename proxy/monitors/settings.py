@@ -67,7 +67,7 @@ class DriftSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SchemaSettings:
-    """Changes of form: columns that are missing or new, values of another type."""
+    """Changes of form: columns missing or new, values of another type, range or category."""
 
     __pydantic_config__: ClassVar[dict[str, object]] = STRICT
 
@@ -76,7 +76,8 @@ class SchemaSettings:
     tolerance: Positive = 0.1
     """Smallest growth of the share of malformed rows that matters, as Cohen's h. Default 0.1."""
     max_new_columns: CountOrZero = 100
-    """Names of unknown columns that are remembered. Default 100; more are counted only."""
+    """Names of columns that are remembered for each kind of break. Default 100; more are counted
+    only."""
     min_rows: Count = 100
     """Rows needed before "unchanged" is said. Default 100."""
 

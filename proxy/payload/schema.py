@@ -1,14 +1,17 @@
 """The schema of a side: which columns, of which kind, range and categories; and breaks of it.
 
-Certification infers it from many `Rows` and stores it in the benchmark. Later rows are checked
-against it one exchange at a time; a monitor weighs how often it breaks. A drift of values within
-the schema is not a break: that is the detectors' business.
+Certification infers it and stores it in the benchmark. Later rows are checked against it one
+exchange at a time; a monitor weighs how often they break it. A drift of values within the schema is
+not a break: that is the detectors' business.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
+from math import isfinite
 from typing import Final
 
 import msgspec
@@ -16,10 +19,18 @@ import msgspec
 from proxy.records import Rows, Scalar, Side
 
 VERSION: Final = 1
-_MAX_CATEGORIES: Final = 200
+MAX_CATEGORIES: Final = 200
+MIN_CATEGORY_ROWS: Final = 5
+"""Rarer strings stand in no benchmark: fewer rows could point at a person."""
+_LISTED: Final = 0.9
+"""Share of a column's strings that the listed categories must cover. Below it is a column of names
+or ids, in which a new string is no news."""
 _MARGIN: Final = 0.5
 """How far beyond the certified range, in widths of it, a value may lie before it breaks the schema.
 A range is seen on a sample; the next sample exceeds it a little as a matter of course."""
+_ELEMENT: Final = re.compile(r"(?P<vector>.+)\[(?P<i>\d{1,6})\]|(?P<letter>[xp])(?P<j>\d{1,6})")
+_SIZE: Final = ".size"
+"""Ends the name of the column that counts the numbers of a tensor."""
 
 
 class Kind(StrEnum):
@@ -29,7 +40,21 @@ class Kind(StrEnum):
     BOOLEAN = "boolean"
     CATEGORY = "category"
     EMPTY = "empty"
-    """Nothing but missing cells."""
+    """Nothing but missing cells: any value is allowed."""
+
+
+class BreakKind(StrEnum):
+    """In which way rows break a schema, in words for people."""
+
+    MISSING_COLUMN = "column missing"
+    EXTRA_COLUMN = "column unknown"
+    WRONG_WIDTH = "wrong width"
+    """A vector or tensor has more or fewer numbers than certified."""
+    WRONG_KIND = "value of wrong type"
+    OUT_OF_RANGE = "value out of range"
+    NEW_CATEGORY = "new category"
+    MISSING_VALUE = "value missing"
+    """A cell is missing in a column that never had one missing."""
 
 
 class Column(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,35 +63,27 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     kind: Kind
     required: bool
-    """It was in every body."""
+    """It was in every request."""
     low: float | None = None
     high: float | None = None
     """Range of the numbers. `None`: the column has none."""
     categories: tuple[str, ...] | None = None
-    """Strings seen. `None`: more than 200, or no strings: any is allowed."""
+    """The strings that occur. `None`: too many or too rare to list, or no strings: any is
+    allowed."""
     missing_share: float = 0.0
 
 
 class Schema(msgspec.Struct, frozen=True, kw_only=True):
     """What was certified of one side."""
 
+    version: int = VERSION
     side: Side
-    columns: tuple[Column, ...]
     n: int
     """Rows it was inferred from."""
-    version: int = VERSION
-
-
-class BreakKind(StrEnum):
-    """In which way rows break a schema."""
-
-    MISSING_COLUMN = "missing_column"
-    EXTRA_COLUMN = "extra_column"
-    WRONG_KIND = "wrong_kind"
-    OUT_OF_RANGE = "out_of_range"
-    NEW_CATEGORY = "new_category"
-    MISSING_VALUE = "missing_value"
-    """A cell is missing in a column that never had one missing."""
+    columns: tuple[Column, ...]
+    shares: dict[BreakKind, float] = {}
+    """Share of the certified rows themselves that break it: rare strings, odd cells. A kind that is
+    not named has none."""
 
 
 class Break(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,131 +99,216 @@ class _Seen:
     """What was seen of one column so far."""
 
     def __init__(self) -> None:
-        self.kinds: set[Kind] = set()
+        self.kinds: Counter[Kind] = Counter()
         self.low: float | None = None
         self.high: float | None = None
-        self.categories: set[str] = set()
+        self.strings: Counter[str] = Counter()
         self.n_bodies = 0
-        self.n = 0
-        self.n_missing = 0
 
     def add(self, values: Iterable[Scalar]) -> None:
-        """Add the cells of one body."""
-        self.n_bodies += 1
+        """Add cells."""
         for value in values:
-            self.n += 1
             kind = kind_of(value)
-            if kind is Kind.EMPTY:
-                self.n_missing += 1
-                continue
-            self.kinds.add(kind)
+            self.kinds[kind] += 1
             if isinstance(value, str):
-                if len(self.categories) <= _MAX_CATEGORIES:
-                    self.categories.add(value)
-            elif kind is Kind.NUMBER and value is not None:
+                if value in self.strings or len(self.strings) <= MAX_CATEGORIES:
+                    self.strings[value] += 1
+            elif kind is Kind.NUMBER and value is not None and isfinite(value):
                 self.low = value if self.low is None else min(self.low, value)
                 self.high = value if self.high is None else max(self.high, value)
 
     def column(self, name: str, n_bodies: int) -> Column:
-        """Give what was seen; a column of mixed kinds is one of categories."""
-        if not self.kinds:
-            kind = Kind.EMPTY
-        else:
-            kind = next(iter(self.kinds)) if len(self.kinds) == 1 else Kind.CATEGORY
-        listed = kind is Kind.CATEGORY and 0 < len(self.categories) <= _MAX_CATEGORIES
+        """Give what was seen; most cells decide the kind."""
+        present = [(kind, n) for kind, n in self.kinds.most_common() if kind is not Kind.EMPTY]
+        kind = present[0][0] if present else Kind.EMPTY
         is_number = kind is Kind.NUMBER
+        n = self.kinds.total()
         return Column(
             name=name,
             kind=kind,
             required=self.n_bodies == n_bodies,
             low=self.low if is_number else None,
             high=self.high if is_number else None,
-            categories=tuple(sorted(self.categories)) if listed and len(self.kinds) == 1 else None,
-            missing_share=self.n_missing / self.n if self.n else 0.0,
+            categories=self._categories() if kind is Kind.CATEGORY else None,
+            missing_share=self.kinds[Kind.EMPTY] / n if n else 0.0,
         )
+
+    def _categories(self) -> tuple[str, ...] | None:
+        if len(self.strings) > MAX_CATEGORIES:
+            return None
+        found = sorted(text for text, n in self.strings.items() if n >= MIN_CATEGORY_ROWS)
+        covered = sum(self.strings[text] for text in found)
+        return tuple(found) if found and covered >= _LISTED * self.strings.total() else None
 
 
 def kind_of(value: Scalar) -> Kind:
-    """Give the kind of one cell."""
-    if value is None:
+    """Give the kind of one cell; NaN is a missing one."""
+    if value is None or value != value:  # noqa: PLR0124 - finds NaN
         return Kind.EMPTY
     if isinstance(value, bool):
         return Kind.BOOLEAN
     return Kind.CATEGORY if isinstance(value, str) else Kind.NUMBER
 
 
-def infer(side: Side, bodies: Iterable[Rows]) -> Schema:
-    """Infer the schema of `side` from a reference; rows of the other side are skipped."""
+def infer(
+    side: Side, sample: Mapping[str, Sequence[Scalar]], bodies: Sequence[Rows]
+) -> Schema | None:
+    """Infer the schema of a side; `None` when there is nothing to infer it from.
+
+    Args:
+        side: what the schema is of.
+        sample: reference rows, column by column. They tell kinds, ranges and categories.
+        bodies: decoded requests or answers as they come, of any number of rows. They tell the same,
+            and which columns are always there: a reference may hold more, such as the truth.
+    """
     seen: dict[str, _Seen] = {}
-    n_bodies = n = 0
+    for name, values in sample.items():
+        seen.setdefault(name, _Seen()).add(values)
     for rows in bodies:
-        if rows.side is not side:
-            continue
-        n_bodies += 1
-        n += rows.n
         for name, values in zip(rows.columns, rows.values, strict=True):
-            seen.setdefault(name, _Seen()).add(values)
-    columns = tuple(found.column(name, n_bodies) for name, found in seen.items())
-    return Schema(side=side, columns=columns, n=n)
+            found = seen.setdefault(name, _Seen())
+            found.add(values)
+            found.n_bodies += 1
+    columns = tuple(found.column(name, len(bodies)) for name, found in seen.items())
+    n_sample = max(map(len, sample.values()), default=0)
+    n = n_sample + sum(rows.n for rows in bodies)
+    if not n:
+        return None
+    schema = Schema(side=side, columns=columns, n=n)
+    return msgspec.structs.replace(schema, shares=_own_breaks(schema, sample, n_sample, bodies))
 
 
-def categories(schemas: Iterable[Schema]) -> dict[str, frozenset[str]]:
-    """Give the certified strings by column, as the decoder's redaction wants them."""
+def _own_breaks(
+    schema: Schema, sample: Mapping[str, Sequence[Scalar]], n_sample: int, bodies: Sequence[Rows]
+) -> dict[BreakKind, float]:
+    """Give how often the certified rows break their own schema: the larger of both sources."""
+    check = Check(schema)
+    in_sample: Counter[BreakKind] = Counter()
+    for name, values in sample.items():
+        for one in check.cells(name, values):
+            in_sample[one.kind] += one.n
+    in_bodies: Counter[BreakKind] = Counter()
+    for rows in bodies:
+        for one in check.breaks(rows):
+            in_bodies[one.kind] += one.n
+    n_bodies = sum(rows.n for rows in bodies)
+    shares = {
+        kind: max(in_sample[kind] / max(n_sample, 1), in_bodies[kind] / max(n_bodies, 1))
+        for kind in BreakKind
+    }
+    return {kind: min(share, 1.0) for kind, share in shares.items() if share}
+
+
+class Check:
+    """A schema made ready to check rows quickly."""
+
+    def __init__(self, schema: Schema) -> None:
+        """Prepare what is looked up for each column."""
+        self.columns = {column.name: column for column in schema.columns}
+        self._required = frozenset(c.name for c in schema.columns if c.required)
+        self._widths = _widths(self.columns)
+        self._known = {
+            name: frozenset(column.categories)
+            for name, column in self.columns.items()
+            if column.categories is not None
+        }
+
+    def breaks(self, rows: Rows) -> tuple[Break, ...]:
+        """Give how `rows` break the schema; empty when they do not.
+
+        O(cells), at the speed of built-ins where nothing is wrong.
+        """
+        given = frozenset(rows.columns)
+        missing, extra = self._required - given, given - self.columns.keys()
+        found: list[Break] = []
+        if missing or extra:
+            resized = self._resized(given) if self._widths else {}
+            found = [
+                Break(kind=BreakKind.WRONG_WIDTH, column=name, n=rows.n)
+                for name in sorted({*resized.values()})
+            ]
+            for names, kind in (
+                (missing, BreakKind.MISSING_COLUMN),
+                (extra, BreakKind.EXTRA_COLUMN),
+            ):
+                told = sorted(names - resized.keys())
+                found += [Break(kind=kind, column=name, n=rows.n) for name in told]
+        for name, values in zip(rows.columns, rows.values, strict=True):
+            found += self.cells(name, values)
+        return tuple(found)
+
+    def cells(self, name: str, values: Sequence[Scalar]) -> list[Break]:
+        """Count the cells of one column that break its schema, by kind of break."""
+        column = self.columns.get(name)
+        if not values or column is None or column.kind is Kind.EMPTY:
+            return []
+        if self._is_fine(column, values):
+            return []
+        counts = Counter(filter(None, (self._break_of(column, value) for value in values)))
+        return [Break(kind=kind, column=name, n=n) for kind, n in counts.items()]
+
+    def _is_fine(self, column: Column, values: Sequence[Scalar]) -> bool:
+        """Tell quickly that no cell breaks anything; in doubt it is not."""
+        types = set(map(type, values))
+        if column.kind is Kind.CATEGORY:
+            known = self._known.get(column.name)
+            return types == {str} and (known is None or known.issuperset(values))
+        if column.kind is Kind.BOOLEAN:
+            return types == {bool}
+        if not types <= {float, int}:
+            return False
+        low, high = min(values), max(values)  # type: ignore[type-var]  # all are numbers
+        return not (_is_outside(column, low) or _is_outside(column, high))  # type: ignore[arg-type]  # same
+
+    def _break_of(self, column: Column, value: Scalar) -> BreakKind | None:
+        """Give how one cell breaks its column's schema; `None` when it does not."""
+        kind = kind_of(value)
+        if kind is Kind.EMPTY or value is None:
+            return BreakKind.MISSING_VALUE if column.missing_share == 0 else None
+        if kind is not column.kind:
+            return BreakKind.WRONG_KIND
+        if isinstance(value, str):
+            is_known = column.categories is None or value in self._known[column.name]
+            return None if is_known else BreakKind.NEW_CATEGORY
+        if not _is_outside(column, value):
+            return None
+        is_size = column.name.endswith(_SIZE)
+        return BreakKind.WRONG_WIDTH if is_size else BreakKind.OUT_OF_RANGE
+
+    def _resized(self, given: frozenset[str]) -> dict[str, str]:
+        """Give the vector of each column that is there, or not, since the vector's width changed.
+
+        A vector that is away altogether, or that lacks one from its middle, has lost columns.
+        """
+        found: dict[str, str] = {}
+        now = _widths(given)
+        for vector, names in self._widths.items():
+            given_names = now.get(vector)
+            if given_names and given_names != names:
+                found |= dict.fromkeys(names ^ given_names, vector)
+        return found
+
+
+def _widths(names: Iterable[str]) -> dict[str, frozenset[str]]:
+    """Give the names of the elements of every vector: columns numbered from 0 without a gap."""
+    elements: dict[str, dict[int, str]] = {}
+    for name in names:
+        match = _ELEMENT.fullmatch(name)
+        if match is not None:
+            vector = match["vector"] or match["letter"]
+            elements.setdefault(vector, {})[int(match["i"] or match["j"])] = name
     return {
-        column.name: frozenset(column.categories)
-        for schema in schemas
-        for column in schema.columns
-        if column.categories is not None
+        vector: frozenset(found.values())
+        for vector, found in elements.items()
+        if max(found) == len(found) - 1
     }
 
 
-def breaks(schema: Schema, rows: Rows) -> tuple[Break, ...]:
-    """Give how `rows` break `schema`; empty when they do not. O(cells)."""
-    given: Mapping[str, list[Scalar]] = dict(zip(rows.columns, rows.values, strict=True))
-    certified = {column.name: column for column in schema.columns}
-    found = [
-        Break(kind=BreakKind.MISSING_COLUMN, column=name, n=rows.n)
-        for name, column in certified.items()
-        if column.required and name not in given
-    ]
-    for name, values in given.items():
-        known = certified.get(name)
-        if known is None:
-            found.append(Break(kind=BreakKind.EXTRA_COLUMN, column=name, n=rows.n))
-        elif known.kind is not Kind.EMPTY:
-            found += _broken_cells(known, values)
-    return tuple(found)
-
-
-def _broken_cells(column: Column, values: Iterable[Scalar]) -> list[Break]:
-    """Count the cells of one column that break its schema, by kind of break."""
-    counts: dict[BreakKind, int] = {}
-    for value in values:
-        kind = _break_of(column, value)
-        if kind is not None:
-            counts[kind] = counts.get(kind, 0) + 1
-    return [Break(kind=kind, column=column.name, n=n) for kind, n in counts.items()]
-
-
-def _break_of(column: Column, value: Scalar) -> BreakKind | None:
-    """Give how one cell breaks its column's schema; `None` when it does not."""
-    if value is None:
-        return BreakKind.MISSING_VALUE if column.missing_share == 0 else None
-    if isinstance(value, str):
-        if column.kind is not Kind.CATEGORY:
-            return BreakKind.WRONG_KIND
-        is_known = column.categories is None or value in column.categories
-        return None if is_known else BreakKind.NEW_CATEGORY
-    if column.kind is Kind.CATEGORY and column.categories is None:
-        return None
-    if kind_of(value) is not column.kind:
-        return BreakKind.WRONG_KIND
-    return BreakKind.OUT_OF_RANGE if _is_out_of_range(column, value) else None
-
-
-def _is_out_of_range(column: Column, value: float) -> bool:
+def _is_outside(column: Column, value: float) -> bool:
     if column.low is None or column.high is None:
         return False
+    if column.low == column.high and column.name.endswith(_SIZE):
+        return value != column.low
     margin = _MARGIN * (column.high - column.low)
     # A column that was constant has no width to measure by: only its own size can be one.
     margin = margin or _MARGIN * max(abs(column.high), 1.0)

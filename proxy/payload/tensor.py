@@ -18,7 +18,7 @@ from proxy.records import Scalar
 
 Array: TypeAlias = npt.NDArray[np.float64]
 
-MEASURES: Final = ("norm", "mean", "sd", "min", "max", "zeros", "sharpness", "missing")
+MEASURES: Final = ("size", "norm", "mean", "sd", "min", "max", "zeros", "sharpness", "missing")
 _LARGEST: Final = 1e150
 """Values beyond are clipped: their squares would overflow the norm."""
 
@@ -57,10 +57,11 @@ def describe(array: Array) -> dict[str, Scalar]:
     finite = np.isfinite(array)
     n_missing = array.size - int(finite.sum())
     if array.size == n_missing:
-        return {"missing": 1.0}
+        return {"size": array.size, "missing": 1.0}
     values = np.clip(array if n_missing == 0 else array[finite], -_LARGEST, _LARGEST)
     mean, sd = float(values.mean()), float(values.std())
     return {
+        "size": array.size,
         "norm": float(np.linalg.norm(values.ravel())),
         "mean": mean,
         "sd": sd,

@@ -16,6 +16,7 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
+from proxy.payload.schema import MAX_CATEGORIES, MIN_CATEGORY_ROWS
 from proxy.records import Scalar
 from proxy.stats import design_effect
 from proxy.stats.binning import N_EDGES, Binner, CategoryBinner, NumericBinner, category_text
@@ -30,9 +31,6 @@ LEVELS: Final[Floats] = np.concatenate(
     [[0.001, 0.01], np.linspace(0.01, 0.99, 61)[1:-1], [0.99, 0.999]]
 )
 """Quantile levels of the inner edges: 60 equal bins, and finer tails."""
-MAX_CATEGORIES: Final = 200
-MIN_CATEGORY_ROWS: Final = 5
-"""Rarer categories are pooled in `other`: fewer rows could point at a person."""
 LARGEST: Final = 1e150
 """Numbers beyond this are no measurements: their squares overflow. They do not shape a profile."""
 
@@ -143,6 +141,7 @@ def _numeric(name: str, numbers: Floats, values: Sequence[Scalar]) -> ColumnProf
 
 def _categorical(name: str, present: Sequence[Scalar], values: Sequence[Scalar]) -> ColumnProfile:
     counted = Counter(category_text(value) for value in present)
+    # Rarer ones are pooled in `other`.
     frequent = [
         text for text, count in counted.most_common(MAX_CATEGORIES) if count >= MIN_CATEGORY_ROWS
     ]

@@ -29,6 +29,7 @@ from proxy.monitors.settings import Monitors
 from proxy.monitors.throughput import Throughput
 from proxy.monitors.watching import Watching
 from proxy.payload.decode import Decoder
+from proxy.payload.schema import infer
 from proxy.payload.settings import Payload, Redact
 from proxy.pipeline import Pipeline, Plan, Turn
 from proxy.policy import PolicySettings
@@ -132,6 +133,7 @@ def certified() -> Benchmark:
         created_utc="2026-01-01T00:00:00Z",
         models={"candidate": "c", "stable": "s"},
         input=build_profile(columns, rng, ordered=True),
+        schema=infer(Side.INPUT, columns, []),
         outputs={
             model.value: build_profile({"prediction": given}, rng, ordered=True)
             for model, given in answers.items()

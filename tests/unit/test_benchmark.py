@@ -6,8 +6,11 @@ import json
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from proxy.benchmark import Benchmark, BenchmarkError, dump, load
+from proxy.payload.schema import infer
+from proxy.records import Side
 from proxy.stats.profile import build_profile
 
 RNG = np.random.default_rng(0)
@@ -44,6 +47,17 @@ def test_another_version_is_refused() -> None:
     """A benchmark of a later version is not guessed at."""
     with pytest.raises(BenchmarkError, match="version 9"):
         load(dump(BENCHMARK).replace(b'"version": 1', b'"version": 9'))
+
+
+def test_a_schema_of_another_version_is_refused() -> None:
+    """The schema has a version of its own."""
+    schema = infer(Side.INPUT, {"age": [1.0]}, [])
+    assert schema is not None
+    later = replace(BENCHMARK, schema=replace(schema, version=7))
+    with pytest.raises(BenchmarkError, match="schema has version 7"):
+        load(dump(later))
+    now = replace(BENCHMARK, schema=schema)
+    assert load(dump(now)) == now
 
 
 def test_contradictions_are_refused() -> None:

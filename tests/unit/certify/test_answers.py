@@ -76,21 +76,21 @@ def test_each_answer_keeps_its_place_also_when_it_cannot_be_read() -> None:
 def test_inputs_tell_how_requests_carry_each_column() -> None:
     """The kinds decide how CSV cells of the reference are read."""
     bodies = [b'{"instances": [{"a": 1, "b": "07", "c": true}]}', b'{"instances": [{"a": null}]}']
-    columns = decode_inputs(decoder(), [request(body) for body in bodies])
+    columns = stack(decode_inputs(decoder(), [request(body) for body in bodies]))
     assert columns["a"] == [1, None]
     assert kinds(columns) == {"a": CellKind.NUMBER, "b": CellKind.TEXT, "c": CellKind.TRUTH}
 
 
 def test_inputs_that_cannot_be_read_give_no_columns() -> None:
     """Certification goes on without input drift, and says so elsewhere."""
-    assert decode_inputs(decoder(), [request(b"\x00\x01")]) == {}
+    assert decode_inputs(decoder(), [request(b"\x00\x01")]) == []
 
 
 def test_categories_are_kept_in_clear_unless_hashing_was_asked_for() -> None:
     """Certification is where categories become known; a wish for hashes holds here too."""
     assert certifying(Redact()).categories == "clear"
     assert certifying(Redact(categories="hash")).categories == "hash"
-    assert decode_inputs(decoder(), [request()])["b"] == ["x"]
+    assert stack(decode_inputs(decoder(), [request()]))["b"] == ["x"]
 
 
 def test_columns_that_some_answers_lack_are_missing_there() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import yaml
 
-from proxy.certify.answers import decode_inputs
+from proxy.certify.answers import decode_inputs, stack
 from proxy.certify.recorded import read_requests
 from proxy.certify.reference import read_reference
 from proxy.demo import stage
@@ -66,7 +66,7 @@ def test_certification_reads_what_the_demonstration_writes(
     _write_files(few, reference, requests)
     columns = read_reference(reference, {}).columns
     recorded, _ = read_requests(requests)
-    asked = decode_inputs(Decoder(Payload(), Redact(categories="clear")), recorded)
+    asked = stack(decode_inputs(Decoder(Payload(), Redact(categories="clear")), recorded))
     assert list(columns) == list(COLUMNS)
     assert asked == columns
     assert columns["visibility"][3] is None

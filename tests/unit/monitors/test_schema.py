@@ -4,27 +4,40 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from proxy.benchmark import Benchmark
 from proxy.monitors import Engine
 from proxy.monitors.schema import Schema
 from proxy.monitors.settings import SchemaSettings
+from proxy.payload.schema import infer
 from proxy.records import Finding, Model, Rows, Scalar, Side, Undecodable, Verdict
 from proxy.stats.profile import build_profile
 
 ENGINE = Engine(tick_s=1.0)
 RNG = np.random.default_rng(1)
+COLUMNS: dict[str, list[Scalar]] = {
+    "age": RNG.normal(size=2000).tolist(),
+    "city": ["york", "bath"] * 1000,
+    "note": [None, 1.0, 1.0, 1.0] * 500,
+    "v[0]": [0.5] * 2000,
+    "v[1]": [0.5] * 2000,
+}
 BENCHMARK = Benchmark(
     created_utc="2026-01-01T00:00:00Z",
     models={"candidate": "new"},
-    input=build_profile(
-        {"age": list(RNG.normal(size=2000)), "city": ["york", "bath"] * 1000}, RNG, ordered=False
-    ),
+    input=build_profile(COLUMNS, RNG, ordered=False),
+    schema=infer(Side.INPUT, COLUMNS, []),
 )
 
 
-def request(columns: dict[str, list[Scalar]]) -> Rows:
-    """Give one request."""
+def request(changes: dict[str, list[Scalar] | None] | None = None, n: int = 1) -> Rows:
+    """Give one request of `n` rows with other columns; `None` leaves a column out."""
+    good: dict[str, list[Scalar]] = {
+        "age": [1.0], "city": ["york"], "note": [1.0], "v[0]": [0.5], "v[1]": [0.5],
+    }  # fmt: skip
+    given = {name: cells * n for name, cells in good.items()} | (changes or {})
+    columns = {name: cells for name, cells in given.items() if cells is not None}
     return Rows(
         exchange_id=1,
         at_s=0.0,
@@ -32,18 +45,23 @@ def request(columns: dict[str, list[Scalar]]) -> Rows:
         side=Side.INPUT,
         columns=tuple(columns),
         values=tuple(columns.values()),
-        n=1,
+        n=n,
     )
 
 
 UNREADABLE = Undecodable(
     exchange_id=1, at_s=0.0, model=Model.CANDIDATE, side=Side.INPUT, reason="not_json", detail=""
 )
-GOOD = request({"age": [1.0], "city": ["york"]})
+GOOD = request()
+NO_NOTE = request({"note": [None]})
 FAULTS: dict[str, Rows | Undecodable] = {
-    "column missing": request({"city": ["york"]}),
-    "column unknown": request({"age": [1.0], "city": ["york"], "new": [1]}),
-    "value of wrong type": request({"age": ["1.0"], "city": ["york"]}),
+    "column missing": request({"age": None}),
+    "column unknown": request({"new": [1]}),
+    "wrong width": request({"v[2]": [0.5]}),
+    "value of wrong type": request({"age": ["1.0"]}),
+    "value out of range": request({"age": [1000.0]}),
+    "new category": request({"city": ["(other)"]}),
+    "value missing": request({"age": [None]}),
     "body unreadable": UNREADABLE,
 }
 
@@ -81,17 +99,59 @@ def test_each_change_of_form_is_found_named_and_recovered_from(form: str) -> Non
 
 def test_the_columns_are_named() -> None:
     """People are told which column is missing, new, or of another type."""
-    names = {"column missing": "age", "column unknown": "new", "value of wrong type": "age"}
+    names = {
+        "column missing": "age",
+        "column unknown": "new",
+        "wrong width": "v",
+        "value of wrong type": "age",
+        "value out of range": "age",
+        "new category": "city",
+        "value missing": "age",
+        "body unreadable": "not_json",
+    }
     for form, column in names.items():
         finding = run(Schema(SchemaSettings(), BENCHMARK, ENGINE), range(10), FAULTS[form])[-1]
         assert f"{form} ({column})" in finding.reason
+
+
+def test_a_column_that_is_missing_more_often_than_certified_is_found() -> None:
+    """A quarter of the values was certified to be missing, and now half of them is."""
+    finding = run(Schema(SchemaSettings(), BENCHMARK, ENGINE), range(60), NO_NOTE)[-1]
+    assert (finding.verdict, finding.subject) == (Verdict.BREACH, "null rate of note")
+    assert "null rate of note: 50.00% of its values" in finding.reason
+
+
+def test_a_batch_counts_as_one_request_with_the_part_of_its_rows() -> None:
+    """One bad row of fifty in every second request is one in a hundred, not every second."""
+    few = request({"age": [None] + [1.0] * 49}, n=50)
+    findings = run(Schema(SchemaSettings(), BENCHMARK, ENGINE), range(40), few)
+    assert findings[-1].verdict is Verdict.OK
+    many = request({"age": [None] * 25 + [1.0] * 25}, n=50)
+    findings = run(Schema(SchemaSettings(), BENCHMARK, ENGINE), range(40), many)
+    assert findings[-1].verdict is Verdict.BREACH
+    assert findings[-1].subject == "value missing"
+
+
+def test_what_was_certified_to_occur_is_quiet() -> None:
+    """A null rate as certified, and rare categories as often as certified, are no news."""
+    columns = {**COLUMNS, "city": ["york"] * 1900 + [f"c{n}" for n in range(100)]}
+    certified = replace(BENCHMARK, schema=infer(Side.INPUT, columns, []))
+    monitor = Schema(SchemaSettings(), certified, ENGINE)
+    rng = np.random.default_rng(3)
+    for tick in range(200):
+        for _ in range(50):
+            rare: dict[str, list[Scalar] | None] = {"city": ["(other)"]}
+            nothing: dict[str, list[Scalar] | None] = {"note": [None]}
+            both = (rare if rng.random() < 0.05 else {}) | (nothing if rng.random() < 0.25 else {})
+            monitor.observe(request(both))
+        assert monitor.judge(float(tick)).verdict is not Verdict.BREACH
 
 
 def test_names_are_bounded_and_fade() -> None:
     """A client that invents columns cannot fill the memory, and old names are forgotten."""
     monitor = Schema(SchemaSettings(max_new_columns=5), BENCHMARK, ENGINE)
     for number in range(100):
-        monitor.observe(request({"age": [1.0], "city": ["york"], f"c{number}": [1]}))
+        monitor.observe(request({f"c{number}": [1]}))
     names = monitor.detail()["names"]
     assert isinstance(names, dict)
     assert len(names["column unknown"]) == 5
@@ -120,6 +180,7 @@ def test_snapshot_reset_and_unknown() -> None:
     for unsure in (
         Schema(SchemaSettings(enabled=False), BENCHMARK, ENGINE),
         Schema(SchemaSettings(), None, ENGINE),
+        Schema(SchemaSettings(), replace(BENCHMARK, schema=None), ENGINE),
     ):
         assert run(unsure, range(3), UNREADABLE)[-1].verdict is Verdict.UNKNOWN
         assert not unsure.restore(unsure.snapshot())

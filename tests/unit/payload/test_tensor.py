@@ -32,7 +32,7 @@ def test_known_tensors_have_known_measures() -> None:
     assert found["sd"] == pytest.approx(0.5)
     assert found["zeros"] == 0
     assert tensor.describe(np.array([3.0, np.nan]))["missing"] == pytest.approx(0.5)
-    assert tensor.describe(np.array([np.nan])) == {"missing": 1.0}
+    assert tensor.describe(np.array([np.nan])) == {"size": 1, "missing": 1.0}
 
 
 def test_blur_lowers_and_noise_raises_the_sharpness() -> None:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.stats.reference import MAX_CATEGORIES, Kind, build_column
+from proxy.payload.schema import MAX_CATEGORIES
+from proxy.stats.reference import Kind, build_column
 
 RNG = np.random.default_rng(0)
 ANYTHING = st.one_of(
