@@ -74,7 +74,8 @@ def _nginx(at: Place, *, mirrors: bool) -> list[str]:
 daemon off; worker_processes 1; pid {at.folder}/nginx{at.port}.pid; error_log /dev/null crit;
 events {{ worker_connections 4096; }}
 http {{
-  access_log off; keepalive_requests 1000000000; client_body_temp_path {at.folder}/body{at.port};
+  access_log off; keepalive_requests 1000000000; client_body_buffer_size 1m;
+  client_body_temp_path {at.folder}/body{at.port};
   proxy_temp_path {at.folder}/answers{at.port};
   split_clients $request_id $copied {{ 10% 1; * ""; }}
   upstream model {{ server 127.0.0.1:{at.upstream}; keepalive 512;
