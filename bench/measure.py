@@ -14,7 +14,7 @@ from pathlib import Path
 from contenders import BUILD, Contender, Place
 
 PROXY_CORE, LOAD_CORE = 0, 1
-_START_S = 15.0
+_START_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +125,11 @@ class Running:
         self.program: Program | None = None
         if contender.command is not None:
             self.program = Program(contender.command(at), PROXY_CORE, at.folder, rank=rank)
-            wait_for(self.port, contender.name)
+            try:
+                wait_for(self.port, contender.name)
+            except SystemExit:
+                self.program.stop()
+                raise
             if contender.name.startswith("ours full"):
                 time.sleep(2)
                 self.program.spread()

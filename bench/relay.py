@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -173,6 +174,8 @@ def main() -> int:
     parser.add_argument("--gate", action="store_true", help="fail when CPU is far above the floor")
     parser.add_argument("--write", action="store_true", help="put tables into docs/performance.md")
     options = parser.parse_args()
+    # A benchmark that is ended takes its contenders along.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     if not (BUILD / "load").exists():
         subprocess.run(["sh", str(HERE / "setup.sh")], check=True)
     if len(os.sched_getaffinity(0)) < 2:  # noqa: PLR2004  # one for the proxy, one for the load
