@@ -8,7 +8,6 @@ it could be seen there, in seconds and in rows that the client has sent meanwhil
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -19,7 +18,7 @@ from proxy.demo.stage import Company
 
 LOOK_S: Final = 0.2
 """Time between two looks at the status."""
-LOST_S: Final = 5.0
+LOST_S: Final = 20.0
 """A status that cannot be read for this long ends the demonstration."""
 OPERATOR: Final = "demo operator"
 
@@ -137,13 +136,15 @@ async def _look(company: Company, n_notices: int) -> Scene:
     """
     give_up_s = now_s() + LOST_S
     while True:
-        with contextlib.suppress(TimeoutError):
-            status = await company.status()
-            if status is not None:
-                notices = company.receiver.since(n_notices)
-                return Scene(status=status, notices=notices, tally=company.traffic.tally())
+        status = await company.status()
+        if status is not None:
+            notices = company.receiver.since(n_notices)
+            return Scene(status=status, notices=notices, tally=company.traffic.tally())
         if now_s() > give_up_s:
-            raise DemoError(f"the sidecar's status cannot be read:\n{company.sidecar.tail()}")
+            raise DemoError(
+                f"the sidecar's status cannot be read ({company.trouble}):\n"
+                f"{company.sidecar.tail()}"
+            )
         await asyncio.sleep(LOOK_S)
 
 

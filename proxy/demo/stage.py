@@ -71,14 +71,20 @@ class Company:
     data_url: str
     folder: Path
 
+    trouble: str = ""
+    """Why the status could not be read the last time."""
+
     async def status(self) -> Status | None:
-        """Give the sidecar's status; None when it does not answer."""
+        """Give the sidecar's status; None when it does not answer, with the reason in `trouble`."""
         try:
             async with self.session.get(f"{self.admin_url}/api/v1/status") as response:
                 body = await response.read()
-                return _decode_status(body) if response.status == 200 else None  # noqa: PLR2004 - HTTP
-        except aiohttp.ClientError:
-            return None
+                if response.status == 200:  # noqa: PLR2004 - what HTTP calls done
+                    return _decode_status(body)
+                self.trouble = f"status {response.status}: {body[:200].decode(errors='replace')}"
+        except (aiohttp.ClientError, TimeoutError) as error:
+            self.trouble = str(error) or type(error).__name__
+        return None
 
     async def order(self, what: str, body: dict[str, str]) -> None:
         """Do what an operator does: `POST /api/v1/WHAT`.
