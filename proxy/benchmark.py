@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from proxy.payload.learning import Learned
 from proxy.payload.schema import VERSION as SCHEMA_VERSION
 from proxy.payload.schema import Schema
 from proxy.stats.floors import Agreement, ErrorFloor
@@ -39,6 +40,8 @@ class Benchmark(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What comes in."""
     schema: Schema | None = None
     """The form of what comes in. `None`: neither reference nor requests had a row."""
+    learned: Learned | None = None
+    """Vocabularies and main directions for the decoder. `None`: there was no text and no tensor."""
     outputs: dict[str, Profile] = {}
     """What each model answered to the same requests."""
     latency: dict[str, LatencyProfile] = {}
@@ -93,6 +96,12 @@ def _check(benchmark: Benchmark) -> None:
             f"its schema has version {benchmark.schema.version}, this stablehand reads version "
             f"{SCHEMA_VERSION}; certify again"
         )
+    bases = {} if benchmark.learned is None else benchmark.learned.bases
+    for name, basis in bases.items():
+        if any(len(direction) != len(basis.mean) for direction in basis.directions):
+            raise BenchmarkError(
+                f"the main directions of {name!r} have different lengths; certify again"
+            )
     profiles = [benchmark.input, *benchmark.outputs.values()]
     derived = [p.multivariate.derived for p in profiles if p.multivariate is not None]
     for column in itertools.chain(*(profile.columns for profile in profiles), *derived):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -36,7 +36,9 @@ class Decoded:
     """The output rows of one model, one entry for each request, in order."""
 
     outputs: list[Rows | None]
-    """`None`: no answer, an error, or a body that could not be read."""
+    """`None`: no answer, an error, a body that could not be read, or one that was skipped."""
+    n_skipped: int = 0
+    """Requests whose answers taught the decoder and were not to be measured."""
     reasons: Counter[str] = field(default_factory=Counter)
     """Why bodies could not be read, with one example each, in words."""
 
@@ -54,11 +56,18 @@ def certifying(redact: Redact) -> Redact:
 
 
 def decode_outputs(
-    decoder: Decoder, model: Model, requests: Sequence[Recorded], answers: Sequence[Answer]
+    decoder: Decoder,
+    model: Model,
+    requests: Sequence[Recorded],
+    answers: Sequence[Answer],
+    skip: Collection[int] = (),
 ) -> Decoded:
-    """Read the answers of one model; `answers[i]` belongs to `requests[i]`."""
-    decoded = Decoded(outputs=[])
+    """Read the answers of one model; `answers[i]` belongs to `requests[i]`, those in `skip` not."""
+    decoded = Decoded(outputs=[], n_skipped=len(skip))
     for index, (request, answer) in enumerate(zip(requests, answers, strict=True)):
+        if index in skip:
+            decoded.outputs.append(None)
+            continue
         capture = structs.replace(_capture(index, model, request, answer), request=None)
         output = next(iter(decoder.decode(capture)), None)
         if isinstance(output, Undecodable):

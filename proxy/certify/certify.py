@@ -26,8 +26,9 @@ from proxy.certify.answers import (
 )
 from proxy.certify.drive import Answer, Line, Step
 from proxy.certify.files import CertifyError
+from proxy.certify.lesson import describe_texts, teach
 from proxy.certify.recorded import Recorded, read_requests
-from proxy.certify.reference import Reference, read_reference
+from proxy.certify.reference import read_reference
 from proxy.clock import utc_text
 from proxy.monitors.settings import DriftSettings
 from proxy.payload.decode import Decoder
@@ -103,7 +104,7 @@ class _Measured:
     latency: LatencyProfile
     capacity_per_s: dict[str, float]
     fingerprint: str
-    """SHA-256 of its answers, in order."""
+    """SHA-256 of its answers that were measured, in order."""
 
 
 async def certify(order: Order, progress: Progress, rng: np.random.Generator) -> Benchmark:
@@ -115,15 +116,23 @@ async def certify(order: Order, progress: Progress, rng: np.random.Generator) ->
     """
     requests, requests_sha256 = read_requests(order.requests)
     decoder = Decoder(order.payload, certifying(order.redact))
-    asked = decode_inputs(decoder, requests)
-    inputs = stack(asked)
-    reference = read_reference(order.reference, kinds(inputs))
+    reference = read_reference(order.reference, kinds(stack(decode_inputs(decoder, requests))))
     upstreams = _upstreams(order.models)
     hashes = {model: _hash_file(path) for model, path in order.model_files.items()}
     answers = await _collect(upstreams, requests, progress)
     timed = await _time(upstreams, requests, order.load, progress)
+    lesson = teach(order.payload, order.redact, requests, answers[Model.CANDIDATE])
+    decoder = Decoder(order.payload, certifying(order.redact), learned=lesson.learned)
+    asked = decode_inputs(decoder, [requests[i] for i in lesson.measured(len(requests))])
+    columns = describe_texts(reference.columns, lesson.learned)
     measured = {
-        model: _measure(decoder, model, requests, answers[model], timed[model])
+        model: _measure(
+            decode_outputs(decoder, model, requests, answers[model], lesson.taught),
+            model,
+            requests,
+            answers[model],
+            timed[model],
+        )
         for model in upstreams
     }
     candidate, stable = measured[Model.CANDIDATE], measured.get(Model.STABLE)
@@ -132,7 +141,7 @@ async def certify(order: Order, progress: Progress, rng: np.random.Generator) ->
         model.value: build_profile(one.decoded.columns(), rng, ordered=order.ordered)
         for model, one in measured.items()
     }
-    profile = build_profile(reference.columns, rng, ordered=order.ordered)
+    profile = build_profile(columns, rng, ordered=order.ordered)
     return Benchmark(
         created_utc=utc_text(),
         models={model.value: upstream.name for model, upstream in upstreams.items()},
@@ -142,8 +151,9 @@ async def certify(order: Order, progress: Progress, rng: np.random.Generator) ->
             **{model.value: hashes.get(model, one.fingerprint) for model, one in measured.items()},
         },
         input=profile,
-        schema=infer(Side.INPUT, reference.columns, asked),
-        self_test=self_test(reference.columns, profile, rng, DriftSettings().rule()),
+        schema=infer(Side.INPUT, columns, asked),
+        learned=lesson.learned,
+        self_test=self_test(columns, profile, rng, DriftSettings().rule()),
         outputs=outputs,
         latency={model.value: one.latency for model, one in measured.items()},
         errors={model.value: one.errors for model, one in measured.items()},
@@ -151,7 +161,8 @@ async def certify(order: Order, progress: Progress, rng: np.random.Generator) ->
         capacity_per_s={model.value: one.capacity_per_s for model, one in measured.items()},
         requests=len(requests),
         warnings=(
-            *_warn_of_columns(inputs, reference),
+            *_warn_of_columns({name for rows in asked for name in rows.columns}, set(columns)),
+            *lesson.warnings(),
             *_warn_of_answers(measured, order),
         ),
     )
@@ -229,7 +240,7 @@ async def _time(
 
 
 def _measure(
-    decoder: Decoder,
+    decoded: Decoded,
     model: Model,
     requests: Sequence[Recorded],
     answers: Sequence[Answer],
@@ -240,7 +251,6 @@ def _measure(
     Raises:
         CertifyError: none of its answers can be read.
     """
-    decoded = decode_outputs(decoder, model, requests, answers)
     if not any(decoded.outputs):
         reasons = ", ".join(reason for reason, _ in decoded.reasons.most_common(3))
         raise CertifyError(
@@ -282,13 +292,12 @@ def _rate(answers: Sequence[Answer]) -> float:
     return round(len(done) / took_s, 1) if took_s > 0 else 0.0
 
 
-def _warn_of_columns(inputs: Mapping[str, object], reference: Reference) -> list[str]:
+def _warn_of_columns(asked: set[str], known: set[str]) -> list[str]:
     """Compare the columns of requests and reference.
 
     Raises:
         CertifyError: they have none in common, so that no drift could be seen.
     """
-    asked, known = set(inputs), set(reference.columns)
     if asked and not asked & known:
         raise CertifyError(
             "reference sample and requests have no column in common: requests have "
@@ -313,7 +322,7 @@ def _some(names: set[str]) -> str:
 def _warn_of_answers(measured: Mapping[Model, _Measured], order: Order) -> list[str]:
     warnings = []
     for model, one in measured.items():
-        n_lost = sum(rows is None for rows in one.decoded.outputs)
+        n_lost = sum(rows is None for rows in one.decoded.outputs) - one.decoded.n_skipped
         if n_lost:
             most = one.decoded.reasons.most_common(1)
             why = most[0][0] if most else "the answers were errors"

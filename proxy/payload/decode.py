@@ -11,13 +11,12 @@ from proxy.payload.decoders import READERS
 from proxy.payload.detect import detect
 from proxy.payload.features import Features
 from proxy.payload.kit import Kit
+from proxy.payload.learning import Learned, Pupil
 from proxy.payload.protocols import Protocol, by_path
 from proxy.payload.reasons import Reason, Unreadable
 from proxy.payload.redact import Redactor
 from proxy.payload.settings import Payload, Redact
 from proxy.payload.table import Table
-from proxy.payload.tensor import Basis
-from proxy.payload.text import Vocabulary
 from proxy.records import Capture, Message, Rows, Side, Undecodable
 
 _SUCCESS = range(200, 300)
@@ -35,8 +34,8 @@ class Decoder:
         redact: Redact,
         certified: Mapping[str, frozenset[str]] | None = None,
         *,
-        vocabularies: Mapping[str, Vocabulary] | None = None,
-        bases: Mapping[str, Basis] | None = None,
+        learned: Learned | None = None,
+        pupil: Pupil | None = None,
     ) -> None:
         """Make a decoder.
 
@@ -45,10 +44,10 @@ class Decoder:
             redact: What of them may be kept.
             certified: The category strings that the benchmark knows, by column of either side. With
                 `redact.categories` at its default, every other string is hashed or `(other)`.
-            vocabularies: The benchmark's vocabularies, by text column.
-            bases: The benchmark's main directions, by tensor column.
+            learned: The benchmark's vocabularies and main directions.
+            pupil: Learns them, at certification, from all that is decoded.
         """
-        features = Features(redact.max_category_chars, settings.text_columns, vocabularies, bases)
+        features = Features(redact.max_category_chars, settings.text_columns, learned, pupil)
         self._kit = Kit(settings, Redactor(redact, certified), features)
         self._paths = tuple(
             (re.compile(path), Protocol(protocol)) for path, protocol in settings.paths.items()

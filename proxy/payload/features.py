@@ -6,11 +6,12 @@ are simply not there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from proxy.payload import tensor, text
-from proxy.payload.tensor import Basis
+from proxy.payload.learning import Learned, Pupil
+from proxy.payload.tensor import Axes
 from proxy.records import Scalar
 
 _MANY_WORDS: Final = 4
@@ -35,14 +36,16 @@ class Features:
         self,
         max_category_chars: int,
         text_columns: Iterable[str] = (),
-        vocabularies: Mapping[str, text.Vocabulary] | None = None,
-        bases: Mapping[str, Basis] | None = None,
+        learned: Learned | None = None,
+        pupil: Pupil | None = None,
     ) -> None:
-        """Make one; `vocabularies` and `bases` are the benchmark's, by column."""
+        """Make one; `learned` is the benchmark's, `pupil` learns from what is described."""
+        known = learned or Learned()
         self._max_category_chars = max_category_chars
-        self._text_columns = set(text_columns)
-        self._vocabularies = vocabularies or {}
-        self._bases = bases or {}
+        self._text_columns = {*text_columns, *known.text_columns}
+        self._vocabularies = {name: frozenset(one) for name, one in known.vocabularies.items()}
+        self._axes = {name: Axes(basis) for name, basis in known.bases.items()}
+        self._pupil = pupil
 
     def is_text(self, name: str, values: Iterable[object]) -> bool:
         """Tell whether column `name` holds free text, judged by its past and by `values`."""
@@ -62,6 +65,8 @@ class Features:
 
     def texts(self, name: str, values: Sequence[str | None]) -> dict[str, list[Scalar]]:
         """Describe a column of texts: one column per measure, missing where the text is."""
+        if self._pupil is not None:
+            self._pupil.texts(name, values)
         vocabulary = self._vocabularies.get(name)
         rows = [{} if value is None else text.describe(value, vocabulary) for value in values]
         measures = text.MEASURES if vocabulary is None else (*text.MEASURES, "novelty")
@@ -69,12 +74,12 @@ class Features:
 
     def tensors(self, name: str, arrays: Sequence[tensor.Array]) -> dict[str, list[Scalar]]:
         """Describe a column of tensors: one column per measure."""
-        basis = self._bases.get(name)
+        if self._pupil is not None:
+            self._pupil.tensors(name, arrays)
+        axes = self._axes.get(name)
         rows = [tensor.describe(array) for array in arrays]
         measures = list(tensor.MEASURES)
-        if basis is not None:
-            rows = [
-                row | tensor.project(basis, array) for row, array in zip(rows, arrays, strict=True)
-            ]
-            measures += [*(f"pc{i}" for i in range(len(basis.directions))), "residual"]
+        if axes is not None:
+            rows = [row | axes.project(array) for row, array in zip(rows, arrays, strict=True)]
+            measures += axes.measures
         return {measure: [row.get(measure) for row in rows] for measure in measures}

@@ -29,7 +29,7 @@ class Basis(msgspec.Struct, frozen=True, kw_only=True):
     mean: list[float]
     """[n_features]"""
     directions: list[list[float]]
-    """[n_directions, n_features], orthonormal, by falling variance."""
+    """[n_directions, n_features], orthonormal but for rounding, by falling variance."""
 
 
 def of(value: object) -> Array:
@@ -101,22 +101,32 @@ def fit(vectors: Sequence[Array], n_directions: int = 8) -> Basis | None:
         return None
     mean = matrix.mean(axis=0)
     _, _, directions = np.linalg.svd(matrix - mean, full_matrices=False)
-    return Basis(mean=mean.tolist(), directions=directions[:n_directions].tolist())
+    # Rounded, since these numbers stand in a file that people may read.
+    return Basis(
+        mean=[float(f"{value:.6g}") for value in mean],
+        directions=directions[:n_directions].round(6).tolist(),
+    )
 
 
-def project(basis: Basis, array: Array) -> dict[str, Scalar]:
-    """Give the coordinates `pc0`, `pc1`, ... on the reference's main directions, and `residual`.
+class Axes:
+    """The main directions of a reference, ready to project on."""
 
-    `residual` is the reconstruction error: the norm of what the directions do not explain. All are
-    missing when the width differs from the reference's or a value is not finite.
-    """
-    directions = np.asarray(basis.directions)
-    mean = np.asarray(basis.mean)
-    vector = array.ravel()
-    if vector.size != mean.size or not np.isfinite(vector).all():
-        return dict.fromkeys([*(f"pc{i}" for i in range(len(directions))), "residual"])
-    centred = np.clip(vector, -_LARGEST, _LARGEST) - mean
-    coordinates = directions @ centred
-    residual = float(np.linalg.norm(centred - coordinates @ directions))
-    places = enumerate(coordinates.tolist())
-    return {**{f"pc{i}": value for i, value in places}, "residual": residual}
+    def __init__(self, basis: Basis) -> None:
+        """Turn the stored numbers into arrays, once."""
+        self._mean = np.asarray(basis.mean)
+        self._directions = np.asarray(basis.directions)
+        self.measures = (*(f"pc{i}" for i in range(len(basis.directions))), "residual")
+
+    def project(self, array: Array) -> dict[str, Scalar]:
+        """Give the coordinates `pc0`, `pc1`, ... on the main directions, and `residual`.
+
+        `residual` is the reconstruction error: the norm of what the directions do not explain. All
+        are missing when the width differs from the reference's or a value is not finite.
+        """
+        vector = array.ravel()
+        if vector.size != self._mean.size or not np.isfinite(vector).all():
+            return dict.fromkeys(self.measures)
+        centred = np.clip(vector, -_LARGEST, _LARGEST) - self._mean
+        coordinates = self._directions @ centred
+        residual = float(np.linalg.norm(centred - coordinates @ self._directions))
+        return dict(zip(self.measures, [*coordinates.tolist(), residual], strict=True))

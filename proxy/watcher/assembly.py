@@ -18,6 +18,7 @@ from proxy.monitors.readiness import StableReadiness
 from proxy.monitors.schema import Schema
 from proxy.monitors.throughput import Throughput
 from proxy.monitors.watching import Watching
+from proxy.payload.decode import Decoder
 from proxy.pipeline import Plan
 from proxy.records import Pair
 from proxy.stats.compare import compare
@@ -106,6 +107,17 @@ def categories_of(certified: Benchmark | None) -> Mapping[str, frozenset[str]]:
         for column in profile.columns:
             known[column.name] = known.get(column.name, frozenset()) | set(column.categories)
     return known
+
+
+def decoder_of(loaded: Loaded, certified: Benchmark | None) -> Decoder:
+    """Give the decoder, with what certification learned for it."""
+    config = loaded.config
+    return Decoder(
+        config.payload,
+        config.capture.redact,
+        categories_of(certified),
+        learned=certified.learned if certified is not None else None,
+    )
 
 
 def differ_of(certified: Benchmark | None) -> Callable[[Pair], bool]:

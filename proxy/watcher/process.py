@@ -41,8 +41,8 @@ from proxy.telemetry.logs import QueueWriter
 from proxy.telemetry.metrics import Metrics
 from proxy.telemetry.traffic import Traffic
 from proxy.watcher.assembly import (
-    categories_of,
     certified_of,
+    decoder_of,
     differ_of,
     engine_of,
     monitors_of,
@@ -91,8 +91,7 @@ class Watcher:
             config.telemetry.metrics, version=__version__, config_sha256=loaded.sha256
         )
         certified = certified_of(loaded, self._notes)
-        decoder = Decoder(config.payload, config.capture.redact, categories_of(certified))
-        self._sink, reader = self._make_sink(decoder)
+        self._sink, reader = self._make_sink(decoder_of(loaded, certified))
         self._pipeline = Pipeline(
             plan_of(loaded),
             monitors_of(loaded, engine_of(loaded), certified),

@@ -9,7 +9,9 @@ import pytest
 from msgspec.structs import replace
 
 from proxy.benchmark import Benchmark, BenchmarkError, dump, load
+from proxy.payload.learning import Learned
 from proxy.payload.schema import infer
+from proxy.payload.tensor import Basis
 from proxy.records import Side
 from proxy.stats.profile import build_profile
 
@@ -58,6 +60,16 @@ def test_a_schema_of_another_version_is_refused() -> None:
         load(dump(later))
     now = replace(BENCHMARK, schema=schema)
     assert load(dump(now)) == now
+
+
+def test_what_was_learned_is_kept_and_checked() -> None:
+    """Words and directions come back as they were; directions that do not fit are refused."""
+    basis = Basis(mean=[0.0, 1.0], directions=[[1.0, 0.0]])
+    taught = replace(BENCHMARK, learned=Learned(vocabularies={"q": (1, 2)}, bases={"e": basis}))
+    assert load(dump(taught)) == taught
+    broken = Basis(mean=[0.0, 1.0], directions=[[1.0]])
+    with pytest.raises(BenchmarkError, match="different lengths"):
+        load(dump(replace(BENCHMARK, learned=Learned(bases={"e": broken}))))
 
 
 def test_contradictions_are_refused() -> None:

@@ -185,3 +185,36 @@ def test_answers_that_nobody_can_read_end_certification(tmp_path: Path) -> None:
 
     with pytest.raises(CertifyError, match="none of its 60 answers can be read"):
         measure(tmp_path, candidate=Silent())
+
+
+def test_texts_teach_a_vocabulary_that_the_profiles_were_not_made_of(tmp_path: Path) -> None:
+    """Novelty is certified on requests that taught nothing; the schema knows the same columns."""
+
+    async def run() -> Benchmark:
+        async with served(candidate=ModelUnderTest()) as upstreams:
+            plain = order(tmp_path, upstreams)
+            notes = [f"flight {x} waits at gate {x % 7}" for x in range(500)]
+            cells = "\n".join(f"{x},{note}" for x, note in enumerate(notes))
+            plain.reference.write_text(f"x,note\n{cells}\n")
+            path = "/v1/models/m:predict"
+            bodies = [{"instances": [{"x": x, "note": notes[x]}]} for x in range(N_REQUESTS)]
+            lines = [json.dumps({"path": path, "body": body}) for body in bodies]
+            plain.requests.write_text("\n".join(lines))
+            return await certify(plain, Silence(), np.random.default_rng(0))
+
+    found = asyncio.run(run())
+    assert found.learned is not None
+    assert found.learned.text_columns == ("note",)
+    assert found.schema is not None
+    for names in (
+        {column.name for column in found.input.columns},
+        {column.name for column in found.schema.columns},
+    ):
+        assert {"x", "note.words", "note.novelty"} <= names
+        assert "note" not in names
+    novelty = next(column for column in found.schema.columns if column.name == "note.novelty")
+    assert novelty.high is not None
+    assert novelty.high > 0
+    assert found.outputs["candidate"].n == N_REQUESTS * 3 // 4
+    assert any("taught" in warning for warning in found.warnings)
+    assert load(dump(found)) == found

@@ -6,6 +6,7 @@ import numpy as np
 
 from proxy.payload import tensor, text
 from proxy.payload.features import Features, Text
+from proxy.payload.learning import Learned, Pupil
 
 
 def test_a_column_that_was_text_once_stays_text() -> None:
@@ -24,6 +25,23 @@ def test_configured_and_declared_texts_are_text() -> None:
     assert features.is_text("prompt", [Text("x")])
 
 
+def test_a_column_that_was_certified_as_text_is_text_from_the_start() -> None:
+    """A first short value does not make it a category for a while."""
+    assert Features(64, (), Learned(text_columns=("note",))).is_text("note", ["ok"])
+
+
+def test_a_pupil_sees_what_is_described() -> None:
+    """Texts and tensors alike."""
+    pupil = Pupil()
+    features = Features(64, (), None, pupil)
+    features.texts("q", ["red", None])
+    features.tensors("e", [np.ones(2)] * 20)
+    learned = pupil.learned()
+    assert learned.text_columns == ("q",)
+    assert set(learned.vocabularies["q"]) == text.vocabulary(["red"])
+    assert learned.bases["e"].mean == [1.0, 1.0]
+
+
 def test_the_memory_is_bounded() -> None:
     """A client that makes up names cannot grow it."""
     features = Features(1)
@@ -35,7 +53,8 @@ def test_the_memory_is_bounded() -> None:
 def test_the_benchmark_adds_columns() -> None:
     """With a vocabulary comes novelty, with directions come coordinates and the residual."""
     basis = tensor.Basis(mean=[0.0, 0.0], directions=[[1.0, 0.0]])
-    known = Features(64, (), {"q": text.vocabulary(["red"])}, {"e": basis})
+    learned = Learned(vocabularies={"q": tuple(text.vocabulary(["red"]))}, bases={"e": basis})
+    known = Features(64, (), learned)
     assert known.texts("q", ["red blue", None])["novelty"] == [0.5, None]
     found = known.tensors("e", [np.array([3.0, 4.0])])
     assert found["pc0"] == [3.0]

@@ -7,12 +7,26 @@ from pathlib import Path
 
 import pytest
 
-from proxy.benchmark import BenchmarkError
+from proxy.benchmark import Benchmark, BenchmarkError
 from proxy.config import Loaded, load
-from proxy.records import AlarmName, Model, Pair, Rows, Side
+from proxy.payload.learning import Learned
+from proxy.payload.text import hash_word
+from proxy.records import (
+    AlarmName,
+    Capture,
+    Exchange,
+    Message,
+    Model,
+    Pair,
+    Position,
+    Rows,
+    Side,
+)
+from proxy.stats.profile import Profile
 from proxy.watcher.assembly import (
     categories_of,
     certified_of,
+    decoder_of,
     differ_of,
     engine_of,
     monitors_of,
@@ -20,6 +34,13 @@ from proxy.watcher.assembly import (
     read_benchmark,
 )
 from proxy.watcher.process import Watcher
+
+EXCHANGE = Exchange(
+    1, None, Model.CANDIDATE, Position.SERVING, "other",
+    started_s=1.0, connected_s=1.0, first_byte_s=1.1, finished_s=1.2, status=200,
+    failure=None, failed_over=False, replayed=False, request_bytes=10, response_bytes=20,
+    in_flight=1, stream=None, capture=1.0,
+)  # fmt: skip
 
 UNWATCHED = {AlarmName.LABEL_QUALITY}
 """There are no labels yet."""
@@ -99,6 +120,19 @@ def test_a_bad_benchmark_stops_the_check_but_not_the_watching(
 def test_without_a_benchmark_no_string_is_known() -> None:
     """So none may be kept in clear."""
     assert categories_of(None) == {}
+
+
+def test_the_decoder_knows_what_certification_learned(tmp_path: Path, text: str) -> None:
+    """Words of the reference make novelty a column."""
+    learned = Learned(vocabularies={"text": (hash_word("red"),)})
+    certified = Benchmark(
+        created_utc="", models={}, input=Profile(n=0, ordered=False, columns=()), learned=learned
+    )
+    body = Message({"content-type": "application/json"}, b'{"strData": "red blue"}', False)
+    capture = Capture(EXCHANGE, "/api/v1.0/predictions", body, None)
+    (read,) = decoder_of(loaded(tmp_path, text), certified).decode(capture)
+    assert isinstance(read, Rows)
+    assert dict(zip(read.columns, read.values, strict=True))["text.novelty"] == [0.5]
 
 
 def test_without_a_certified_rule_answers_must_be_equal() -> None:
