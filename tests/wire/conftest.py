@@ -27,7 +27,7 @@ from proxy.relay.sweep import Sweep
 from proxy.relay.upstream import UpstreamConnection
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-PATIENCE_S = 10.0
+PATIENCE_S = 30.0
 
 Answer = Callable[["Request", "UpstreamSide"], Awaitable[None]]
 
