@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import threading
 from typing import Any
 
@@ -187,3 +188,22 @@ def test_every_answer_is_counted_once_and_mirrored_by_the_fraction(
         "answers are compared",
     )
     assert clients.failures == []
+
+
+def test_a_dead_sink_costs_events_and_nothing_else(
+    start: Fixture, load: Fixture, wait: Fixture
+) -> None:
+    """Every request is answered, samples are decoded; what could not be sent is counted."""
+    with socket.create_server(("127.0.0.1", 0)) as one:
+        port = one.getsockname()[1]
+    sink = {"url": f"http://127.0.0.1:{port}/", "allow_http": True, "allow_private": True}
+    sidecar = start(capture={"sink": {**sink, "max_waiting": 10}})
+    clients = load(sidecar)
+    clients.more(200)
+    clients.end()
+    kept = {"side": "output", "result": "decoded"}
+    wait(lambda: sidecar.metric("captures_total", **kept) > 100, "samples are decoded")
+    wait(lambda: sidecar.metric("sink_events_total", result="dropped") > 0, "events are dropped")
+    assert clients.failures == []
+    assert sidecar.metric("sink_events_total", result="sent") == 0
+    assert sidecar.metric("sink_events_total", result="failed") > 0
