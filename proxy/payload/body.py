@@ -38,8 +38,11 @@ class Body:
         """Parse the body as JSON and redact it by pointers. Parsed once: ask as often as needed.
 
         Raises:
-            Unreadable: empty, not JSON, or beyond the bounds.
+            Unreadable: empty, a form, not JSON, or beyond the bounds.
         """
+        if self.media.startswith("multipart/"):
+            detail = "The body is a form of several parts, which its protocol does not use."
+            raise Unreadable(Reason.UNSUPPORTED_MEDIA, detail)
         if not self.parsed:
             self.parsed.append(self.parse(self.data))
         return self.parsed[0]

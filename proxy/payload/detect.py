@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from proxy.payload import forms
 from proxy.payload.body import Body
 from proxy.payload.decoders.kserve_v2 import HEADER
 from proxy.payload.parse import Json
 from proxy.payload.protocols import Protocol
-from proxy.payload.reasons import Reason, Unreadable
+from proxy.payload.reasons import RECORDIO, Reason, Unreadable, no_recordio
 from proxy.records import Side
 
 _BINARY_MEDIA: Final = ("image/", "audio/", "video/", "multipart/", "font/")
@@ -49,6 +50,10 @@ def detect(body: Body) -> Protocol:
         return Protocol.KSERVE_V2
     if body.media in _BY_MEDIA:
         return _BY_MEDIA[body.media]
+    if body.media.startswith(RECORDIO):
+        raise no_recordio()
+    if body.media == forms.MEDIA:
+        return Protocol.JSON
     if body.media.startswith(_BINARY_MEDIA):
         raise Unreadable(Reason.UNSUPPORTED_MEDIA, "The body is of a kind that is not decoded.")
     if body.media == "text/event-stream" or not body.data.lstrip().startswith(b"{"):

@@ -49,14 +49,14 @@ def add_csv(table: Table, body: Body) -> None:
 def _has_header(lines: list[list[str]], setting: str) -> bool:
     if setting != "auto":
         return setting == "yes"
-    if any(_number(cell) is not None for cell in lines[0]):
+    if any(number(cell) is not None for cell in lines[0]):
         return False
-    return len(lines) > 1 and any(_number(cell) is not None for cell in lines[1])
+    return len(lines) > 1 and any(number(cell) is not None for cell in lines[1])
 
 
 def _column(cells: tuple[str, ...]) -> list[Json]:
     """Make numbers of a column when all of its cells that are not empty are numbers."""
-    numbers = [_number(cell) for cell in cells]
+    numbers = [number(cell) for cell in cells]
     filled = [cell.strip().lower() for cell in cells]
     missing = [cell in ("", "nan", "na", "null", "none") for cell in filled]
     if all(gone or number is not None for gone, number in zip(missing, numbers, strict=True)):
@@ -66,7 +66,7 @@ def _column(cells: tuple[str, ...]) -> list[Json]:
     return [None if gone else cell for gone, cell in zip(missing, cells, strict=True)]
 
 
-def _number(cell: str) -> float | int | None:
+def number(cell: str) -> float | int | None:
     """Read a cell as a number; `None` when it is none or not finite."""
     if len(cell) > 64 or "_" in cell:  # noqa: PLR2004 - no number of a table has 64 characters
         return None

@@ -12,14 +12,14 @@ from proxy.payload import files
 from proxy.payload.body import Body
 from proxy.payload.decoders import kserve_v1, plain
 from proxy.payload.parse import Json
-from proxy.payload.reasons import Reason, Unreadable
+from proxy.payload.reasons import RECORDIO, Reason, Unreadable, no_recordio
 from proxy.payload.table import Table
 from proxy.records import Side
 
 _CSV: Final = frozenset({"text/csv", "application/csv"})
 _NPY: Final = frozenset({"application/x-npy", "application/npy"})
 _PARQUET: Final = frozenset({"application/vnd.apache.parquet", "application/x-parquet"})
-_OPAQUE: Final = ("image/", "audio/", "video/", "application/x-recordio")
+_OPAQUE: Final = ("image/", "audio/", "video/")
 
 
 def read_input(body: Body) -> Table:
@@ -41,6 +41,8 @@ def _read(body: Body, side: Side) -> Table:
         files.add_npy(table, body.data)
     elif body.media in _PARQUET:
         files.add_parquet(table, body)
+    elif body.media.startswith(RECORDIO):
+        raise no_recordio()
     elif body.media.startswith(_OPAQUE):
         raise Unreadable(Reason.UNSUPPORTED_MEDIA, "The body is of a kind that is not decoded.")
     else:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from proxy.payload import forms
 from proxy.payload.body import Body
 from proxy.payload.features import Text
 from proxy.payload.llm import Answer, add_answers
@@ -42,7 +43,8 @@ def read_input(body: Body) -> Table:
     table = Table(Side.INPUT, body.kit)
     if body.media in _LINES_MEDIA:
         return _add_lines(table, body)
-    return add_json(table, body.json(), body.kit.settings.request)
+    found = forms.fields(body) if body.media == forms.MEDIA else body.json()
+    return add_json(table, found, body.kit.settings.request)
 
 
 def read_output(body: Body) -> Table:

@@ -5,6 +5,7 @@ Source: TorchServe, `inference_api.md`, and the KServe envelope (`instances`, `p
 
 from __future__ import annotations
 
+from proxy.payload import forms
 from proxy.payload.body import Body
 from proxy.payload.decoders import kserve_v1, plain
 from proxy.payload.parse import Json
@@ -20,7 +21,7 @@ def read_input(body: Body) -> Table:
     if body.media.startswith(_OPAQUE):
         table.put("bytes", [len(body.data)])
         return table
-    found = body.json()
+    found = forms.fields(body) if body.media == forms.MEDIA else body.json()
     rows = _enveloped(found, "instances")
     if rows is not None:
         return kserve_v1.add_any(table, rows)

@@ -45,7 +45,7 @@ def test_headers_go_before_keys(reading: Any) -> None:
     assert reading.input("/any", b"1,2\n", {"content-type": "text/csv"}) == {"x0": [1], "x1": [2]}
     image = {"content-type": "image/png"}
     assert reading.input("/any", b"\x89PNG", image).reason == "unsupported_media"
-    form = {"content-type": "multipart/form-data; boundary=x"}
+    form = {"content-type": "multipart/mixed; boundary=x"}
     assert reading.input("/any", b"--x", form).reason == "unsupported_media"
 
 
