@@ -254,7 +254,9 @@ def requests() -> list[tuple[str, bytes, dict[str, str]]]:
         (path, json.dumps(one).encode(), kind) for path, body in bodies for one in planted(body)
     ]
     good = json.dumps({"instances": [{"a": 1}]}).encode()
-    part = f'--b\r\nContent-Disposition: form-data; name="{WORD}"\r\n\r\n{SECRET}\r\n--b--\r\n'
+    # The name of a part is a column's; see `planted` for bare words in such places.
+    part = f'--b\r\nContent-Disposition: form-data; name="{SECRET}"\r\n\r\n{WORD}\r\n--b--\r\n'
+    file = part.replace(f'"{SECRET}"', f'"a"; filename="{WORD}{SECRET}"')
     names = ("authorization", "cookie", "x-api-key", "x-note", "user-agent", "x-request-id")
     return [
         *found,
@@ -267,6 +269,7 @@ def requests() -> list[tuple[str, bytes, dict[str, str]]]:
         (V1, f"a,{SECRET}\n1,{WORD}\n".encode(), {"content-type": "text/csv"}),
         ("/invocations", f"a,{SECRET}\n1,{WORD}\n".encode(), {"content-type": "text/csv"}),
         ("/predict", part.encode(), {"content-type": MULTIPART}),
+        ("/predict", file.encode(), {"content-type": MULTIPART}),
     ]
 
 
