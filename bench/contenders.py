@@ -29,6 +29,8 @@ class Place:
     """Port of the upstream that gets copies."""
     folder: Path
     """For its files."""
+    admin: int
+    """Another free port, for a contender that has a second door."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,7 +183,7 @@ def _full(at: Place, *, workers: int = 1) -> list[str]:
     # A tenth of some 35,000 requests per second is sampled, and a tenth is mirrored.
     text = f"""
 listen: {{host: 127.0.0.1, port: {at.port}, workers: {workers}, lame_duck_s: 0, grace_s: 2}}
-admin: {{host: 127.0.0.1, port: {at.port + 1}}}
+admin: {{host: 127.0.0.1, port: {at.admin}}}
 models:
   candidate: {{name: model, url: "http://127.0.0.1:{at.upstream}", max_idle: 512}}
   stable: {{name: shadow, url: "http://127.0.0.1:{at.shadow}", max_idle: 512}}

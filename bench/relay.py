@@ -7,7 +7,7 @@ watcher of `ours full` runs beside the load.
 
     python bench/relay.py                    everything (some 15 minutes)
     python bench/relay.py --rounds 2 --seconds 0.5 --cells c8-2k,one-core    a short look
-    python bench/relay.py --gate             only what CI holds: CPU against the floor
+    python bench/relay.py --gate             only the gate: CPU against the floor
     python bench/relay.py --write            put the tables into docs/performance.md
 """
 
@@ -79,7 +79,13 @@ def stage(contenders: list[Contender], delay_ms: int, rank: int) -> Iterator[lis
                 programs.append(Program(command, LOAD_CORE, folder, rank=rank))
                 wait_for(port, "the upstream")
             for n, contender in enumerate(contenders):
-                at = Place(port=ports[2 * n], upstream=upstream, shadow=shadow, folder=folder)
+                at = Place(
+                    port=ports[2 * n],
+                    upstream=upstream,
+                    shadow=shadow,
+                    folder=folder,
+                    admin=ports[2 * n + 1],
+                )
                 running.append(Running(contender, at, rank=rank))
             stage.upstreams = programs  # type: ignore[attr-defined]  # for moving them to a core
             yield running
