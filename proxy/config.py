@@ -41,6 +41,12 @@ from proxy.relay.settings import Listen, Mirror, Models, RelaySettings
 from proxy.telemetry.settings import Admin, JournalSettings, LogSettings, MetricsSettings
 from proxy.units import STRICT, NonEmpty, Seconds
 
+LINK_SOCKET: Final = "link.sock"
+API_SOCKET: Final = "watcher.sock"
+"""Sockets in the run folder, under the names by which supervisor, relays and watcher meet."""
+ROUTING_FILE: Final = "routing.bin"
+"""The routing in force, in the state's folder: the watcher writes it, a relay starts from it."""
+
 SECRET_WORDS: Final = ("token", "secret", "password", "key")
 """A text under a key with one of these words in its name is never shown, however it was written."""
 URLS: Final = frozenset({"url", "undo_url"})

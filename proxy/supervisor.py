@@ -23,7 +23,7 @@ from aiohttp import web
 
 from proxy import clock
 from proxy.children import Child, Launch
-from proxy.config import ConfigError, Loaded, load
+from proxy.config import API_SOCKET, LINK_SOCKET, ROUTING_FILE, ConfigError, Loaded, load
 from proxy.ports import StartError, bind, port_trouble
 from proxy.probe import PROBE_EVERY_S, Probe
 from proxy.records import Health, Model
@@ -35,9 +35,6 @@ from proxy.trial import benchmark_trouble
 
 log = logging.getLogger(__name__)
 
-LINK_SOCKET: Final = "link.sock"
-API_SOCKET: Final = "watcher.sock"
-ROUTING_FILE: Final = "routing.bin"
 MAX_SOCKET_PATH: Final = 90
 """Longest folder for unix sockets: the system takes 107 bytes with the name."""
 WATCHER_GRACE_S: Final = 10.0

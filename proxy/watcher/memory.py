@@ -26,7 +26,6 @@ log = logging.getLogger(__name__)
 
 STATE_FILE: Final = "watcher.state"
 STATE_VERSION: Final = 1
-ROUTING_FILE: Final = "routing.bin"
 NONCE_FILE: Final = "instance"
 
 

@@ -25,7 +25,7 @@ from proxy.actuators.pager import Pager
 from proxy.actuators.route import RouteCell
 from proxy.actuators.sink import Sink
 from proxy.benchmark import BenchmarkError
-from proxy.config import ConfigError, Loaded, load
+from proxy.config import API_SOCKET, LINK_SOCKET, ROUTING_FILE, ConfigError, Loaded, load
 from proxy.link.frames import pulse_frame
 from proxy.link.receiver import LinkReceiver, Reports
 from proxy.payload.decode import Decoder
@@ -52,13 +52,11 @@ from proxy.watcher.assembly import (
 from proxy.watcher.desk import Office, WatcherDesk
 from proxy.watcher.forwarding import Forwarding
 from proxy.watcher.hands import Hands, Tools
-from proxy.watcher.memory import ROUTING_FILE, Memory, Mind, nonce
+from proxy.watcher.memory import Memory, Mind, nonce
 from proxy.watcher.samples import Samples
 
 log = logging.getLogger(__name__)
 
-LINK_SOCKET: Final = "link.sock"
-API_SOCKET: Final = "watcher.sock"
 OUTBOX: Final = "outbox"
 JOURNAL: Final = "journal.jsonl"
 PULSE_EVERY_S: Final = 1.0
