@@ -3,7 +3,8 @@
 A request enters a relay and leaves one `Exchange`, and sometimes a `Capture`, behind. The watcher
 turns captures into `Rows`, pairs the rows of two models into a `Pair`, and lets monitors conclude a
 `Finding`. Findings move an `Alarm`; alarms move the `Posture` and ask for an `Action`; what came of
-it is an `Outcome`. The one value that flows back is `Routing`.
+it is an `Outcome`. An `Insight` explains a drift alarm to people. The one value that flows back is
+`Routing`.
 
 Nothing here computes. Times ending in `_s` are seconds on the monotonic clock of the host
 (the same clock in every process of one sidecar); wall time appears only in the journal, as `_utc`.
@@ -11,6 +12,15 @@ Nothing here computes. Times ending in `_s` are seconds on the monotonic clock o
 
 from __future__ import annotations
 
+from proxy.records.insight import (
+    ColumnInsight,
+    Discrepancy,
+    Example,
+    HistogramBin,
+    Insight,
+    Separation,
+    SubPopulation,
+)
 from proxy.records.judgement import (
     Alarm,
     AlarmName,
@@ -56,10 +66,15 @@ __all__ = [
     "AlarmState",
     "Blame",
     "Capture",
+    "ColumnInsight",
+    "Discrepancy",
+    "Example",
     "Exchange",
     "Failure",
     "Finding",
     "Health",
+    "HistogramBin",
+    "Insight",
     "Message",
     "Model",
     "Observation",
@@ -72,10 +87,12 @@ __all__ = [
     "Routing",
     "Rows",
     "Scalar",
+    "Separation",
     "Side",
     "Step",
     "StepKind",
     "Stream",
+    "SubPopulation",
     "Transition",
     "Undecodable",
     "Verdict",
