@@ -17,6 +17,14 @@ def utc() -> datetime:
     return datetime.now(UTC)
 
 
+def utc_offset_s() -> float:
+    """Give the seconds since 1970 in UTC at which the monotonic clock stood at 0.
+
+    It changes when wall time is set anew.
+    """
+    return utc().timestamp() - now_s()
+
+
 def utc_text() -> str:
     """Give wall time as RFC 3339 text with milliseconds."""
     return _text(utc())

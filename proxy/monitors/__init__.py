@@ -16,9 +16,12 @@ from proxy.records import AlarmName, Finding, Observation
 from proxy.stats.demands import Certainty
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Engine:
-    """How sure an alarm must be: the same for all monitors, from `monitors` and `alarms`."""
+    """How sure an alarm must be: the same for all monitors, from `monitors` and `alarms`.
+
+    All monitors share one engine. Nothing in it changes but `utc_offset_s`.
+    """
 
     tick_s: float = 10.0
     """Seconds between two calls of `judge`."""
@@ -30,6 +33,10 @@ class Engine:
     """Log e-value, on data after the breach, at which the breach counts as confirmed."""
     resolve_evidence: float = math.log(1000)
     """Log e-value for "back within tolerance" at which a breach ends."""
+    utc_offset_s: float = 0.0
+    """Seconds since 1970 in UTC are `now_s` plus this. Whoever reads the clocks sets it before each
+    tick, since wall time can be set anew while `now_s` goes on. It tells the hour of the day, never
+    how much time has passed. 0: `now_s` is taken for UTC."""
 
     @property
     def run_length_ticks(self) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 
-from proxy import benchmark
+from proxy import benchmark, clock
 from proxy.benchmark import Benchmark, BenchmarkError
 from proxy.config import Loaded
 from proxy.monitors import Engine, Monitor
@@ -51,6 +51,7 @@ def engine_of(loaded: Loaded) -> Engine:
         min_ticks=monitors.min_ticks,
         confirm_evidence=alarms.confirm_evidence,
         resolve_evidence=alarms.resolve_evidence,
+        utc_offset_s=clock.utc_offset_s(),
     )
 
 

@@ -89,10 +89,11 @@ class Watcher:
             config.telemetry.metrics, version=__version__, config_sha256=loaded.sha256
         )
         certified = certified_of(loaded, self._notes)
+        self._engine = engine_of(loaded)
         self._sink, reader = self._make_sink(decoder_of(loaded, certified))
         self._pipeline = Pipeline(
             plan_of(loaded),
-            monitors_of(loaded, engine_of(loaded), certified),
+            monitors_of(loaded, self._engine, certified),
             reader,
             differ=differ_of(certified),
             meter=self._metrics,
@@ -240,6 +241,7 @@ class Watcher:
         while True:
             await asyncio.sleep(max(0.0, due_s - clock.now_s()))
             now_s = clock.now_s()
+            self._engine.utc_offset_s = clock.utc_offset_s()
             turn = self._pipeline.tick(now_s)
             self._hands.carry_out(turn)
             # After a stall the missed ticks are left out: their data are in this one.

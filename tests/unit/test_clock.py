@@ -22,3 +22,8 @@ def test_wall_time_knows_its_zone() -> None:
 def test_wall_time_as_text_has_milliseconds_and_ends_in_z() -> None:
     """The journal's times sort as text and parse everywhere."""
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", clock.utc_text())
+
+
+def test_the_offset_leads_from_monotonic_to_wall_time() -> None:
+    """Monitors are handed it to know the hour of the day without reading a clock."""
+    assert abs(clock.now_s() + clock.utc_offset_s() - clock.utc().timestamp()) < 1.0

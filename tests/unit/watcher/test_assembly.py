@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from proxy import clock
 from proxy.benchmark import Benchmark, BenchmarkError
 from proxy.config import Loaded, load
 from proxy.payload.learning import Learned
@@ -89,6 +90,12 @@ def test_the_engine_is_as_sure_as_the_configuration_says(tmp_path: Path, text: s
     )
     engine = engine_of(loaded(tmp_path, changed))
     assert (engine.tick_s, engine.expected_run_length_s, engine.confirm_evidence) == (1, 86400, 9)
+
+
+def test_the_engine_knows_the_hour_of_the_day(tmp_path: Path, text: str) -> None:
+    """Season is told by UTC, which monitors must not read themselves."""
+    engine = engine_of(loaded(tmp_path, text))
+    assert abs(clock.now_s() + engine.utc_offset_s - clock.utc().timestamp()) < 1.0
 
 
 def test_the_plan_names_capacity_and_stable(tmp_path: Path, text: str) -> None:
