@@ -1,0 +1,99 @@
+"""What all commands share: how they speak, how they fail, the options that several take.
+
+Exit codes: 0 done, 1 failed, 2 bad usage or configuration. The commands stand beside this file,
+one file for each group; `proxy.cli` lists them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from proxy.config import Loaded
+
+out = Console(highlight=False)
+complain = Console(stderr=True, highlight=False, markup=False)
+
+FAILED, BAD_USAGE = 1, 2
+
+ConfigFile = Annotated[Path, typer.Argument(help="The configuration, a YAML file.")]
+By = Annotated[str, typer.Option("--by", help="Who says so; it stands in the journal.")]
+Why = Annotated[str, typer.Option("--why", help="Why; it stands in the journal.")]
+Admin = Annotated[
+    str,
+    typer.Option("--admin", envvar="STABLEHAND_ADMIN", help="Address of the sidecar's admin door."),
+]
+Token = Annotated[
+    str,
+    typer.Option(
+        "--token", envvar="STABLEHAND_TOKEN", help="Bearer token; not needed on the same host."
+    ),
+]
+HERE = "http://127.0.0.1:8101"
+
+
+def fail(message: str, code: int = FAILED) -> NoReturn:
+    """Say what is wrong and end."""
+    complain.print(message, soft_wrap=True)
+    raise typer.Exit(code)
+
+
+def say(message: str) -> None:
+    """Tell what was done, as it is: no markup, no wrapping of paths."""
+    out.print(message, markup=False, soft_wrap=True)
+
+
+def read_config(path: Path) -> Loaded:
+    """Read the configuration, or end with every mistake in it."""
+    from proxy.config import ConfigError, load
+
+    try:
+        return load(path)
+    except ConfigError as error:
+        fail(str(error), BAD_USAGE)
+
+
+def read_sound_config(path: Path) -> Loaded:
+    """Read the configuration and try the benchmark, or end with what is wrong."""
+    from proxy.trial import benchmark_trouble
+
+    loaded = read_config(path)
+    trouble = benchmark_trouble(loaded)
+    if trouble:
+        fail(trouble, BAD_USAGE)
+    return loaded
+
+
+def sign(by: str, why: str) -> dict[str, str]:
+    """Give who says so and why, as an order carries it."""
+    from proxy.console import signature
+
+    return {"by": by or signature(), "why": why}
+
+
+def send(admin: str, token: str, what: str, body: dict[str, str]) -> dict[str, object]:
+    """Give the sidecar one order and return its answer, or end with its refusal."""
+    from proxy.console import AdminError, order
+
+    try:
+        return asyncio.run(order(admin, token, what, body))
+    except AdminError as error:
+        fail(str(error))
+
+
+def talk(conversation: Coroutine[object, object, None]) -> None:
+    """Hold a conversation with the admin door, or end with why it could not be held."""
+    from proxy.console import AdminError
+
+    try:
+        asyncio.run(conversation)
+    except AdminError as error:
+        fail(str(error))
+    except KeyboardInterrupt:
+        raise typer.Exit from None

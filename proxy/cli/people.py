@@ -1,0 +1,70 @@
+"""What people do about a running sidecar: look, route, acknowledge, drain."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from proxy.cli.common import (
+    BAD_USAGE,
+    HERE,
+    Admin,
+    By,
+    Token,
+    Why,
+    fail,
+    out,
+    say,
+    send,
+    sign,
+    talk,
+)
+
+
+def status(
+    *,
+    watch: Annotated[bool, typer.Option(help="Go on showing it, until Ctrl-C.")] = False,
+    admin: Admin = HERE,
+    token: Token = "",
+) -> None:
+    """Show how things stand: routing, traffic, alarms with their evidence."""
+    from proxy.console import follow, show_once
+
+    talk(follow(admin, token, out) if watch else show_once(admin, token, out))
+
+
+def route(
+    to: Annotated[str, typer.Argument(help="`candidate`, `stable`, or `auto`.")],
+    by: By = "",
+    why: Why = "",
+    admin: Admin = HERE,
+    token: Token = "",
+) -> None:
+    """Lead the traffic to one model, or let the policy decide again (`auto`)."""
+    if to not in {"candidate", "stable", "auto"}:
+        fail(f"route: {to!r} is not one of candidate, stable, auto", BAD_USAGE)
+    body = {"serving": to, **sign(by, why)}
+    answer = send(admin, token, "routing", body)
+    say(f"serving: {answer.get('serving')}; {answer.get('because')}")
+
+
+def ack(
+    alarm: Annotated[str, typer.Argument(help="Name of the alarm, or `all`.")],
+    by: By = "",
+    why: Why = "",
+    admin: Admin = HERE,
+    token: Token = "",
+) -> None:
+    """Acknowledge an alarm: you take it from here, and nobody else is called."""
+    answer = send(admin, token, "ack", {"alarm": alarm, **sign(by, why)})
+    taken = answer.get("acknowledged")
+    say(f"acknowledged: {', '.join(taken) if isinstance(taken, list) and taken else 'none'}")
+
+
+def drain(by: By = "", admin: Admin = HERE, token: Token = "") -> None:
+    """End the sidecar in order: readiness falls, running requests finish."""
+    from proxy.console import signature
+
+    send(admin, token, "drain", {"by": by or signature()})
+    say("draining")

@@ -1,0 +1,56 @@
+"""Commands that run something: the sidecar, a check of its configuration, the demonstration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from proxy.cli.common import ConfigFile, fail, out, read_sound_config
+
+
+def run(config: ConfigFile) -> None:
+    """Run the sidecar until SIGTERM."""
+    import uvloop
+
+    from proxy.ports import StartError
+    from proxy.supervisor import Supervisor
+    from proxy.telemetry import logs
+
+    loaded = read_sound_config(config)
+    writer = logs.start("supervisor", loaded.config.telemetry.log)
+    try:
+        code = uvloop.run(Supervisor(loaded).run())
+    except StartError as error:
+        fail(str(error))
+    finally:
+        writer.close()
+    raise typer.Exit(code)
+
+
+def check(config: ConfigFile) -> None:
+    """Check the configuration and the benchmark; every mistake is told with file and line."""
+    loaded = read_sound_config(config)
+    told = [f"{config}: ok, candidate {loaded.config.models.candidate.url}"]
+    if loaded.config.models.stable is None:
+        told.append("no stable model: it monitors and alerts, but has nowhere to lead traffic to")
+    if loaded.benchmark_path is None:
+        told.append("no benchmark: drift, agreement and latency cannot alarm; run `certify`")
+    for line in told:
+        out.print(line, soft_wrap=True, markup=False)
+
+
+def demo(
+    *,
+    folder: Annotated[Path, typer.Option(help="Where data, models and logs go.")] = Path(".demo"),
+    plain: Annotated[bool, typer.Option(help="Lines instead of a live view.")] = False,
+    keep: Annotated[bool, typer.Option(help="Leave everything running until Ctrl-C.")] = False,
+    fresh: Annotated[bool, typer.Option(help="Certify again.")] = False,
+) -> None:
+    """Show the whole loop on real flights and two real models, in about 90 seconds."""
+    from proxy.demo.command import Options
+    from proxy.demo.command import run as play
+
+    options = Options(folder=folder, is_plain=plain, keep=keep, fresh=fresh)
+    raise typer.Exit(play(options, out))
