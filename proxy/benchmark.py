@@ -1,7 +1,8 @@
 """The certified benchmark as a value: what certification measured, in one readable file.
 
-`stablehand certify` writes it, the watcher loads it. It holds no rows, but profiles, the
-schema, floors, hashes.
+`stablehand certify` writes it, the watcher loads it. It holds profiles, the schema, floors and
+hashes, and a small redacted sample of the reference's rows, so that later rows can be shown beside
+them; `--keep-sample 0` leaves the rows out.
 """
 
 from __future__ import annotations
@@ -15,16 +16,28 @@ from msgspec import Struct
 from proxy.payload.learning import Learned
 from proxy.payload.schema import VERSION as SCHEMA_VERSION
 from proxy.payload.schema import Schema
+from proxy.records import Scalar
 from proxy.stats.floors import Agreement, ErrorFloor
 from proxy.stats.latency import LatencyProfile
 from proxy.stats.profile import Profile
 from proxy.stats.self_test import SelfTest
 
 VERSION: Final = 1
+MAX_SAMPLE: Final = 1000
+"""Rows of the reference that are kept at most."""
 
 
 class BenchmarkError(Exception):
     """The benchmark file cannot be used; the message says why and what to do."""
+
+
+class ReferenceSample(Struct, frozen=True, kw_only=True):
+    """Some rows of the reference, drawn at random and redacted, to show later rows beside."""
+
+    columns: dict[str, list[Scalar]]
+    """Values by column of the input profile, each of length `n`. A string that fewer than five
+    reference rows have is `None`: it could point at a person."""
+    n: int
 
 
 class Benchmark(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -52,6 +65,8 @@ class Benchmark(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Completed answers per second by model and running exchanges (as text)."""
     self_test: SelfTest | None = None
     """What this benchmark can see, and whether its reference agrees with itself."""
+    sample: ReferenceSample | None = None
+    """`None`: certified with `--keep-sample 0`."""
     requests: int = 0
     """Requests that were sent to each model."""
     warnings: tuple[str, ...] = ()
@@ -96,6 +111,7 @@ def _check(benchmark: Benchmark) -> None:
             f"its schema has version {benchmark.schema.version}, this stablehand reads version "
             f"{SCHEMA_VERSION}; certify again"
         )
+    _check_sample(benchmark)
     bases = {} if benchmark.learned is None else benchmark.learned.bases
     for name, basis in bases.items():
         if any(len(direction) != len(basis.mean) for direction in basis.directions):
@@ -114,4 +130,26 @@ def _check(benchmark: Benchmark) -> None:
         if any(low >= high for low, high in zip(column.edges, column.edges[1:], strict=False)):
             raise BenchmarkError(
                 f"the edges of column {column.name!r} do not increase; certify again"
+            )
+
+
+def _check_sample(benchmark: Benchmark) -> None:
+    """Refuse a kept sample that is too large, ragged, or of columns that were not certified."""
+    sample = benchmark.sample
+    if sample is None:
+        return
+    if not 0 <= sample.n <= MAX_SAMPLE:
+        raise BenchmarkError(
+            f"its sample has {sample.n} rows, at most {MAX_SAMPLE} are kept; certify again"
+        )
+    known = {column.name for column in benchmark.input.columns}
+    for name, values in sample.columns.items():
+        if len(values) != sample.n:
+            raise BenchmarkError(
+                f"column {name!r} of its sample has {len(values)} values for {sample.n} rows; "
+                "certify again"
+            )
+        if name not in known:
+            raise BenchmarkError(
+                f"column {name!r} of its sample is not in the input profile; certify again"
             )

@@ -71,6 +71,11 @@ class Order:
     """Both files are in order of time, so that dependence between rows is measured. Files in
     random order do no harm; files sorted by anything else make the monitors blind."""
     load: Load = field(default_factory=Load)
+    time_column: str = ""
+    """Column of the reference that tells when each row was taken. Then the rows are in order of
+    time, sorted if need be, and the column itself is not watched. Empty: not known."""
+    keep_sample: int = 1000
+    """Rows of the reference kept in the benchmark, redacted; 0: none."""
     model_files: Mapping[Model, Path] = field(default_factory=dict)
     """Files of the models, for their hashes. Without one, its answers are hashed instead."""
 

@@ -36,7 +36,11 @@ class Profile(Struct, frozen=True, kw_only=True):
 
 
 def build_profile(
-    columns: Mapping[str, Sequence[Scalar]], rng: np.random.Generator, *, ordered: bool
+    columns: Mapping[str, Sequence[Scalar]],
+    rng: np.random.Generator,
+    *,
+    ordered: bool,
+    times_s: Sequence[float] | None = None,
 ) -> Profile:
     """Give the profile of reference rows.
 
@@ -45,6 +49,7 @@ def build_profile(
             counted and warned about.
         rng: draws 500,000 rows, kept in their order, when there are more.
         ordered: the rows are in order of time. Then the design effect is measured.
+        times_s: seconds since 1970 in UTC of each row, rising. `None`: not known.
 
     Returns:
         The profile. It is usable for any input, down to no row at all; its warnings say what it
@@ -54,6 +59,7 @@ def build_profile(
     if n > MAX_ROWS:
         kept = np.sort(rng.choice(n, MAX_ROWS, replace=False))
         columns = {name: [values[row] for row in kept] for name, values in columns.items()}
+        times_s = None if times_s is None else [times_s[row] for row in kept]
         n = MAX_ROWS
     profiles = tuple(
         build_column(name, values, ordered=ordered) for name, values in columns.items()

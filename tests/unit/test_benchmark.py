@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from proxy.benchmark import Benchmark, BenchmarkError, dump, load
+from proxy.benchmark import (
+    MAX_SAMPLE,
+    Benchmark,
+    BenchmarkError,
+    ReferenceSample,
+    dump,
+    load,
+)
 from proxy.payload.learning import Learned
 from proxy.payload.schema import infer
 from proxy.payload.tensor import Basis
@@ -87,3 +94,19 @@ def test_unknown_fields_are_refused() -> None:
     broken = json.loads(dump(BENCHMARK)) | {"latencies": {}}
     with pytest.raises(BenchmarkError, match="latencies"):
         load(json.dumps(broken).encode())
+
+
+@pytest.mark.parametrize(
+    ("sample", "why"),
+    [
+        (ReferenceSample(columns={"age": [1.0]}, n=2), "1 values for 2 rows"),
+        (ReferenceSample(columns={"shoe": [1.0]}, n=1), "'shoe' of its sample is not in"),
+        (ReferenceSample(columns={}, n=MAX_SAMPLE + 1), "sample has 1001 rows"),
+    ],
+)
+def test_a_sample_that_contradicts_the_profile_is_refused(
+    sample: ReferenceSample, why: str
+) -> None:
+    """Kept rows are of certified columns, equally many, and few."""
+    with pytest.raises(BenchmarkError, match=why):
+        load(dump(replace(BENCHMARK, sample=sample)))
