@@ -111,6 +111,8 @@ def _finish(body: Body, table: Table, ids: tuple[str, ...]) -> Rows:
         n=table.n,
         weight=1 / ((exchange.capture if exchange.capture > 0 else 1.0) * table.share),
         correlation=ids,
+        pair_id=exchange.pair_id,
+        share=table.share,
         timings=table.timings,
     )
 

@@ -3,8 +3,8 @@
 A request enters a relay and leaves one `Exchange`, and sometimes a `Capture`, behind. The watcher
 turns captures into `Rows`, pairs the rows of two models into a `Pair`, and lets monitors conclude a
 `Finding`. Findings move an `Alarm`; alarms move the `Posture` and ask for an `Action`; what came of
-it is an `Outcome`. An `Insight` explains a drift alarm to people. The one value that flows back is
-`Routing`.
+it is an `Outcome`. An `Insight` explains a drift alarm to people. A `Truth` comes later and says
+how good a prediction was. The one value that flows back is `Routing`.
 
 Nothing here computes. Times ending in `_s` are seconds on the monotonic clock of the host
 (the same clock in every process of one sidecar); wall time appears only in the journal, as `_utc`.
@@ -40,6 +40,7 @@ from proxy.records.remedies import (
 )
 from proxy.records.traffic import (
     Capture,
+    Case,
     Exchange,
     Failure,
     Health,
@@ -57,6 +58,7 @@ from proxy.records.traffic import (
     Stream,
     Undecodable,
 )
+from proxy.records.truth import Fate, Receipt, Truth, TruthValue
 
 __all__ = [
     "Acknowledgement",
@@ -66,11 +68,13 @@ __all__ = [
     "AlarmState",
     "Blame",
     "Capture",
+    "Case",
     "ColumnInsight",
     "Discrepancy",
     "Example",
     "Exchange",
     "Failure",
+    "Fate",
     "Finding",
     "Health",
     "HistogramBin",
@@ -83,6 +87,7 @@ __all__ = [
     "Position",
     "Posture",
     "Pulse",
+    "Receipt",
     "Report",
     "Routing",
     "Rows",
@@ -94,6 +99,8 @@ __all__ = [
     "Stream",
     "SubPopulation",
     "Transition",
+    "Truth",
+    "TruthValue",
     "Undecodable",
     "Verdict",
 ]

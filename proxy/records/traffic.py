@@ -180,6 +180,10 @@ class Rows(Struct, frozen=True, kw_only=True):
     """1 / inclusion probability: how many rows of the traffic each row stands for."""
     correlation: tuple[str, ...] = ()
     """Ids under which clients know this exchange (`id`, `x-request-id`, `ce-id`, trace id)."""
+    pair_id: int | None = None
+    """On a shadow's rows: the id of the serving exchange they copy. `None` otherwise."""
+    share: float = 1.0
+    """Rows kept per row of the body; below 1 when a long batch was thinned, evenly."""
     timings: dict[str, list[Scalar]] = {}
     """How a streamed answer arrived and ended, column by column; apart from `values`, since it
     tells of load and clients and not of what was answered. Empty: it did not come as a stream."""
@@ -209,6 +213,13 @@ class Pair(Struct, frozen=True, kw_only=True):
     stable: Rows
 
 
+class Case(Struct, frozen=True, kw_only=True):
+    """What one model was asked and what it answered, row by row: both sides have equally many."""
+
+    input: Rows
+    output: Rows
+
+
 class Health(Struct, frozen=True, kw_only=True):
     """Answer of one readiness probe of one model."""
 
@@ -219,5 +230,5 @@ class Health(Struct, frozen=True, kw_only=True):
     """What the probe saw when it is not ready; empty when it is."""
 
 
-Observation: TypeAlias = Exchange | Rows | Undecodable | Pair | Health | Pulse
+Observation: TypeAlias = Exchange | Rows | Undecodable | Pair | Case | Health | Pulse
 """What monitors may be shown."""

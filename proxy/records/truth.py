@@ -1,0 +1,56 @@
+"""What turned out to be true: labels of past requests, and what became of them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from proxy.records.traffic import Scalar
+
+TruthValue: TypeAlias = Scalar | list[Scalar]
+"""The true outcome of one row, or of all rows of one request in their order."""
+
+
+class Truth(Struct, frozen=True, kw_only=True):
+    """The true outcome of one past request, as somebody told it."""
+
+    id: str
+    """An id under which the client knows the request, or the exchange's 16 hexadecimal digits."""
+    row: int | None = None
+    """Row of a request of several rows, from 0. `None`: the request has one row, or `value` is a
+    list with one value for each."""
+    value: TruthValue
+    at_s: float
+    """When the truth became known, on the monotonic clock."""
+
+
+class Fate(StrEnum):
+    """What became of a label: the `result` of the metrics."""
+
+    JOINED = "joined"
+    """It met its prediction."""
+    WAITING = "waiting"
+    """No prediction is known under its id yet; it is kept for a while, in case one is on its way.
+    Later it counts as joined, or as unknown."""
+    UNKNOWN = "unknown"
+    """No prediction under its id: the request was not sampled, or it is older than the horizon."""
+    DUPLICATE = "duplicate"
+    """The same label was there before."""
+    CONTRADICTORY = "contradictory"
+    """Another label was there before; the first one stands."""
+    AMBIGUOUS = "ambiguous"
+    """Several requests came under this id."""
+    WRONG_TYPE = "wrong_type"
+    """It cannot be compared with the prediction: another type, class or number of rows."""
+
+
+class Receipt(Struct, frozen=True, kw_only=True):
+    """What became of the labels of one call."""
+
+    fates: dict[Fate, int]
+    delays_s: tuple[float, ...] = ()
+    """From the prediction to its truth, of the rows joined now."""
+    problems: tuple[str, ...] = ()
+    """The first troubles in words, without values of the labels."""

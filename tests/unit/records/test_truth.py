@@ -1,0 +1,30 @@
+"""Labels as values: what is told of the past, and what became of it."""
+
+from __future__ import annotations
+
+import msgspec
+
+from proxy.records import Fate, Receipt, Truth
+
+
+def test_a_truth_is_one_value_or_one_for_each_row() -> None:
+    """Both forms survive the wire, and a boolean stays a boolean."""
+    for value in (True, 1, 0.5, "cat", None, [1, "x", False]):
+        truth = Truth(id="a", value=value, at_s=1.0)
+        again = msgspec.json.decode(msgspec.json.encode(truth), type=Truth)
+        assert again == truth
+        assert type(again.value) is type(value)
+
+
+def test_the_fates_are_the_results_of_the_metrics() -> None:
+    """The words are a contract with dashboards."""
+    assert [fate.value for fate in Fate] == [
+        "joined",
+        "waiting",
+        "unknown",
+        "duplicate",
+        "contradictory",
+        "ambiguous",
+        "wrong_type",
+    ]
+    assert Receipt(fates={Fate.JOINED: 2}).problems == ()
