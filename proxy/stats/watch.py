@@ -164,7 +164,7 @@ class Watch:
         posterior = (1 - PRIOR_PART) * posterior / posterior.sum() + PRIOR_PART * weights
         breach = Breach(0, 1, posterior.astype(np.float32), self.detector.sibling())
         strongest = self.strongest()
-        score = self._score(strongest)
+        score = self.score(strongest)
         breach.onset = onset_ticks(self.history.ticks(self.layout.bins[strongest]), score)
         self.breach = breach
         self._blame(breach)
@@ -207,7 +207,7 @@ class Watch:
             carrier = self.carrier(stream)
             watched = self.streams[stream]
             breach.recoveries[stream] = recovery_of(
-                self._score(stream),
+                self.score(stream),
                 watched.masses,
                 self.history.last(breach.onset, self.layout.bins[stream]),
                 watched.design_effects[carrier],
@@ -246,7 +246,7 @@ class Watch:
         names = {self.streams[stream].name for stream in guilty}
         return {stream for stream in guilty if self.streams[stream].members & names}
 
-    def _score(self, stream: int) -> Floats:
+    def score(self, stream: int) -> Floats:
         """Give the evidence per row of a stream's bets, weighted by what they have won."""
         wealth = self.detector.wealth[self.layout.bets[stream]].astype(np.float64)
         total = wealth.sum()
