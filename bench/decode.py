@@ -44,6 +44,7 @@ EXCHANGE = Exchange(
 RNG = np.random.default_rng(5)
 COLOURS = ("red", "green", "blue")
 WORDS = "sharp eyes watch the quiet traffic of a model that once was certified".split()  # noqa: SIM905 - reads as a sentence
+RECORDIO = {"content-type": "application/x-recordio-protobuf"}
 Made = tuple[str, bytes, dict[str, str], bool]
 """Path, body, fields, whether it is an answer."""
 
@@ -72,6 +73,19 @@ def dumped(value: object) -> bytes:
     return json.dumps(value).encode()
 
 
+def recordio(table: np.ndarray) -> bytes:
+    """Write a table of float32 as SageMaker's algorithms take it: one record a row."""
+    found = b""
+    for row in table:
+        record = row.tobytes()
+        # From the inside out: `values` of the tensor, float32, the value of the feature `values`.
+        for head in (b"\x0a", b"\x12", b"\x0a\x06values\x12", b"\x0a"):
+            record = head + bytes([len(record)]) + record
+        padding = b"\0" * (-len(record) % 4)
+        found += b"\x0a\x23\xd7\xce" + len(record).to_bytes(4, "little") + record + padding
+    return found
+
+
 def tensors(n_bytes: int) -> Iterator[tuple[str, Made]]:
     """Make bodies of numbers of about `n_bytes`."""
     rows = numbers(max(1, n_bytes // 180))
@@ -88,6 +102,8 @@ def tensors(n_bytes: int) -> Iterator[tuple[str, Made]]:
     head = dumped({"inputs": [tensor | size]})
     fields = {"inference-header-content-length": str(len(head))}
     yield "kserve v2 binary", ("/v2/models/m/infer", head + packed.tobytes(), fields, False)
+    body = recordio(np.asarray(numbers(max(1, n_bytes // 96)), "<f4"))
+    yield "recordio", ("/invocations", body, RECORDIO, False)
     lines = "\n".join(",".join(map(str, row)) for row in rows).encode()
     yield "csv", ("/invocations", lines, {"content-type": "text/csv"}, False)
     odds = RNG.dirichlet(np.ones(5), max(1, n_bytes // 55)).round(6).tolist()

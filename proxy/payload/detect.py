@@ -4,20 +4,28 @@ from __future__ import annotations
 
 from typing import Final
 
-from proxy.payload import forms
+from proxy.payload import forms, recordio
 from proxy.payload.body import Body
 from proxy.payload.decoders.kserve_v2 import HEADER
 from proxy.payload.parse import Json
 from proxy.payload.protocols import Protocol
-from proxy.payload.reasons import RECORDIO, Reason, Unreadable, no_recordio
+from proxy.payload.reasons import Reason, Unreadable
 from proxy.records import Side
 
-_BINARY_MEDIA: Final = ("image/", "audio/", "video/", "multipart/", "font/")
+_BINARY_MEDIA: Final = (
+    "image/",
+    "audio/",
+    "video/",
+    "multipart/",
+    "font/",
+    "application/x-recordio",
+)
 _BY_MEDIA: Final = {
     "text/csv": Protocol.INVOCATIONS,
     "application/x-npy": Protocol.INVOCATIONS,
     "application/vnd.apache.parquet": Protocol.INVOCATIONS,
     "application/x-parquet": Protocol.INVOCATIONS,
+    recordio.MEDIA: Protocol.INVOCATIONS,
     "application/x-www-form-urlencoded": Protocol.SELDON,
 }
 _INPUT_KEYS: Final = (
@@ -50,8 +58,6 @@ def detect(body: Body) -> Protocol:
         return Protocol.KSERVE_V2
     if body.media in _BY_MEDIA:
         return _BY_MEDIA[body.media]
-    if body.media.startswith(RECORDIO):
-        raise no_recordio()
     if body.media == forms.MEDIA:
         return Protocol.JSON
     if body.media.startswith(_BINARY_MEDIA):

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Final
 
 from proxy.records import Scalar
-
-RECORDIO: Final = "application/x-recordio"
-"""How the media types of RecordIO begin."""
 
 
 class Reason(StrEnum):
@@ -31,7 +27,7 @@ class Reason(StrEnum):
     CODING_UNAVAILABLE = "coding_unavailable"
     """The content coding is unknown, or its library is not installed (extra `codings`)."""
     UNSUPPORTED_MEDIA = "unsupported_media"
-    """A media type that no decoder reads, such as an image or RecordIO."""
+    """A media type that no decoder reads, such as an image."""
     MEDIA_UNAVAILABLE = "media_unavailable"
     """The media type needs a library that is not installed (extra `parquet`)."""
     UNKNOWN_PROTOCOL = "unknown_protocol"
@@ -63,9 +59,3 @@ class Unreadable(Exception):  # noqa: N818 - a statement about the body, not a f
         self.reason = reason
         self.detail = detail
         self.timings = timings or {}
-
-
-def no_recordio() -> Unreadable:
-    """Give why RecordIO is not read, and what is."""
-    detail = "RecordIO with protobuf is not read; CSV, JSON lines and NumPy are."
-    return Unreadable(Reason.UNSUPPORTED_MEDIA, detail)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
-from typing import Final, TypeAlias, cast
+from typing import Final, TypeAlias, TypeVar, cast
 
 import numpy as np
 
@@ -25,6 +25,7 @@ _LARGEST_INT: Final = 2**63 - 1
 _PLAIN: Final = frozenset({float, bool, type(None)})
 
 Cell: TypeAlias = "Json | Text | tensor.Array"
+Value = TypeVar("Value")
 
 
 class Table:
@@ -79,7 +80,7 @@ class Table:
 
         Empty `name`: unnamed, and the columns are called by the side's custom.
         """
-        values = self._thin(values)
+        values = self.thin(values)
         kinds = set(map(type, values))
         if np.ndarray in kinds:
             self._describe(name, values)
@@ -92,9 +93,15 @@ class Table:
 
     def add_texts(self, name: str, values: Sequence[str | None]) -> None:
         """Add a field that its protocol declares to be free text, as its descriptors."""
-        kept = [value if isinstance(value, str) else None for value in self._thin(values)]
+        kept = [value if isinstance(value, str) else None for value in self.thin(values)]
         for measure, column in self._features.texts(name, kept).items():
             self.put(f"{name}.{measure}", column)
+
+    def add_described(self, name: str, rows: Sequence[Mapping[str, Scalar]]) -> None:
+        """Add a field of tensors that were described one by one, by `tensor.MEASURES`."""
+        prefix = self._name(name or self._tensor())
+        for measure in tensor.MEASURES:
+            self.put(f"{prefix}.{measure}", [row.get(measure) for row in rows])
 
     def put(self, name: str, values: list[Scalar]) -> None:
         """Add a finished column: its name and its strings are ours, not the body's."""
@@ -104,7 +111,7 @@ class Table:
             raise Unreadable(Reason.TOO_WIDE, detail)
         self.columns[name] = values
 
-    def _thin(self, values: Sequence[Cell]) -> Sequence[Cell]:
+    def thin(self, values: Sequence[Value]) -> Sequence[Value]:
         """Keep `max_rows` of a longer batch, evenly, so that two answers to it stay comparable."""
         most = self._settings.max_rows
         if len(values) <= most:
@@ -122,6 +129,9 @@ class Table:
         if self.side is Side.OUTPUT:
             return "prediction"
         return self._settings.columns[0] if self._settings.columns else "x0"
+
+    def _tensor(self) -> str:
+        return "prediction" if self.side is Side.OUTPUT else "x"
 
     def _element(self, name: str, i: int) -> str:
         """Give the name of element `i` of a vector field."""
@@ -185,7 +195,7 @@ class Table:
 
     def _describe(self, name: str, values: Sequence[Cell]) -> None:
         """Add the descriptors of one tensor per row."""
-        prefix = self._name(name or ("prediction" if self.side is Side.OUTPUT else "x"))
+        prefix = self._name(name or self._tensor())
         arrays = [value if isinstance(value, np.ndarray) else tensor.of(value) for value in values]
         for measure, column in self._features.tensors(prefix, arrays).items():
             self.put(f"{prefix}.{measure}", column)

@@ -6,6 +6,7 @@ where its values lie, how sharp it is, and where it lies on the reference's main
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Final, TypeAlias
 
@@ -70,6 +71,38 @@ def describe(array: Array) -> dict[str, Scalar]:
         "zeros": float((values == 0).mean()),
         "sharpness": None if n_missing else _sharpness(values, sd),
         "missing": n_missing / array.size,
+    }
+
+
+def describe_sparse(values: Array, size: int) -> dict[str, Scalar]:
+    """Describe a tensor of `size` numbers of which all but `values` are zero, by `MEASURES`.
+
+    The same figures as `describe` gives of it written out, but for `sharpness`, which is missing:
+    neighbours of a cell are not known. O(values), whatever the size. `size` is at least 1.
+    """
+    finite = np.isfinite(values)
+    n_missing = values.size - int(np.count_nonzero(finite))
+    if size == n_missing:
+        return {"size": size, "missing": 1.0}
+    given = np.clip(values if n_missing == 0 else values[finite], -_LARGEST, _LARGEST)
+    n_implied, n = size - values.size, size - n_missing
+    if n_implied:
+        # One zero stands for all that are implied: it bounds the values, and counts below.
+        given = np.append(given, 0.0)
+    mean = float(given.sum()) / n
+    apart = given - mean
+    variance = (float(apart @ apart) + max(n_implied - 1, 0) * mean * mean) / n
+    n_zeros = given.size - int(np.count_nonzero(given)) + max(n_implied - 1, 0)
+    return {
+        "size": size,
+        "norm": math.sqrt(given @ given),
+        "mean": mean,
+        "sd": math.sqrt(variance),
+        "min": float(given.min()),
+        "max": float(given.max()),
+        "zeros": n_zeros / n,
+        "sharpness": None,
+        "missing": n_missing / size,
     }
 
 

@@ -1,4 +1,4 @@
-"""MLflow and SageMaker `/invocations`: tables as JSON, CSV, JSON lines, NumPy or Parquet.
+"""MLflow and SageMaker `/invocations`: JSON, CSV, JSON lines, NumPy, RecordIO or Parquet.
 
 Sources: MLflow, "Local inference server specification"; SageMaker, "Common data formats for
 inference". Request and answer may be of different types; each is read by its own media type.
@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from proxy.payload import files
+from proxy.payload import files, recordio
 from proxy.payload.body import Body
 from proxy.payload.decoders import kserve_v1, plain
 from proxy.payload.parse import Json
-from proxy.payload.reasons import RECORDIO, Reason, Unreadable, no_recordio
+from proxy.payload.reasons import Reason, Unreadable
 from proxy.payload.table import Table
 from proxy.records import Side
 
 _CSV: Final = frozenset({"text/csv", "application/csv"})
 _NPY: Final = frozenset({"application/x-npy", "application/npy"})
 _PARQUET: Final = frozenset({"application/vnd.apache.parquet", "application/x-parquet"})
-_OPAQUE: Final = ("image/", "audio/", "video/")
+_OPAQUE: Final = ("image/", "audio/", "video/", "application/x-recordio")
 
 
 def read_input(body: Body) -> Table:
@@ -41,8 +41,8 @@ def _read(body: Body, side: Side) -> Table:
         files.add_npy(table, body.data)
     elif body.media in _PARQUET:
         files.add_parquet(table, body)
-    elif body.media.startswith(RECORDIO):
-        raise no_recordio()
+    elif body.media == recordio.MEDIA:
+        recordio.add_recordio(table, body)
     elif body.media.startswith(_OPAQUE):
         raise Unreadable(Reason.UNSUPPORTED_MEDIA, "The body is of a kind that is not decoded.")
     else:

@@ -52,6 +52,7 @@ MEDIA = (
     "text/event-stream",
     "text/csv",
     "application/x-npy",
+    "application/x-recordio-protobuf",
     "application/x-ndjson",
     "application/x-www-form-urlencoded",
     "text/plain",

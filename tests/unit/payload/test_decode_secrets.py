@@ -14,6 +14,7 @@ from proxy.records import Capture, Exchange, Message, Model, Position
 
 V1 = "/v1/models/m:predict"
 FORM = "application/x-www-form-urlencoded"
+RECORDIO = "application/x-recordio-protobuf"
 SECRET = "sk-planted-9f8e7d6c5b4a3210"  # noqa: S105 - planted to be looked for
 
 
@@ -133,6 +134,26 @@ def test_a_secret_in_other_places_is_kept_nowhere() -> None:
     ]  # fmt: skip
     for path, body, fields in places:
         assert SECRET not in kept(decoder, path, body, **fields), (path, fields)
+
+
+def test_a_secret_in_recordio_is_kept_nowhere() -> None:
+    """As the name of a feature or label, as bytes, as id, metadata and configuration, damaged."""
+    decoder = Decoder(Payload(), Redact(categories="clear"))
+    secret = SECRET.encode()
+    one = b"\x12\x06\x0a\x04\x00\x00\x80\x3f"
+    for feature in (_field(1, secret) + _field(2, one), _field(2, _field(9, _field(1, secret)))):
+        record = _field(1, feature) + _field(2, feature)
+        record += _field(3, secret) + _field(4, secret) + _field(5, secret)
+        body = b"\x0a\x23\xd7\xce" + len(record).to_bytes(4, "little") + record
+        for sent in (body, body[:-10], secret + body, body + secret):
+            found = kept(decoder, "/invocations", sent, content_type=RECORDIO)
+            assert SECRET not in found
+    assert '"columns":' in kept(decoder, "/invocations", body, content_type=RECORDIO)
+
+
+def _field(number: int, data: bytes) -> bytes:
+    """Write a field of protobuf."""
+    return bytes([number << 3 | 2, len(data)]) + data
 
 
 def _events(text: str) -> bytes:

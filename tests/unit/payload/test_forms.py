@@ -110,12 +110,3 @@ def test_damage_has_its_reason(data: bytes, kind: str, expected: str) -> None:
 def test_a_form_where_the_protocol_has_none_is_told_as_such() -> None:
     """Not as damaged JSON."""
     assert reason(read(FORM, "/v1/models/m:predict")) == "unsupported_media"
-
-
-@pytest.mark.parametrize("target", ["/invocations", "/elsewhere"])
-def test_recordio_has_a_clear_reason(target: str) -> None:
-    """It is not read, and people are told what is."""
-    found = read(b"\x0a\x23\xd7\xce", target, "application/x-recordio-protobuf")
-    assert reason(found) == "unsupported_media"
-    assert isinstance(found, Undecodable)
-    assert "RecordIO" in found.detail

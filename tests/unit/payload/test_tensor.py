@@ -35,6 +35,22 @@ def test_known_tensors_have_known_measures() -> None:
     assert tensor.describe(np.array([np.nan])) == {"size": 1, "missing": 1.0}
 
 
+@given(st.integers(0, 20), st.lists(st.sampled_from([0.0, 1.5, -2.0, 4.0, np.nan, np.inf])))
+def test_a_sparse_tensor_has_the_measures_of_the_same_written_out(
+    n_implied: int, values: list[float]
+) -> None:
+    """But for the sharpness: its neighbours are not known."""
+    dense = np.array([*values, *[0.0] * n_implied])
+    if not dense.size:
+        return
+    sparse = tensor.describe_sparse(np.array(values, np.float64), dense.size)
+    expected = tensor.describe(dense)
+    assert sparse.keys() == expected.keys()
+    for name in sparse.keys() - {"sharpness"}:
+        assert sparse[name] == pytest.approx(expected[name])
+    assert sparse.get("sharpness") is None
+
+
 def test_blur_lowers_and_noise_raises_the_sharpness() -> None:
     """White noise has about 6, as its second difference has 6 times its variance; ramps none."""
     noise = np.random.default_rng(7).normal(size=(64, 64))
