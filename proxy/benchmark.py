@@ -120,6 +120,11 @@ def _check(benchmark: Benchmark) -> None:
             )
     profiles = [benchmark.input, *benchmark.outputs.values()]
     derived = [p.multivariate.derived for p in profiles if p.multivariate is not None]
+    within = [p.conditional for p in profiles if p.conditional is not None]
+    for conditional in within:
+        if trouble := conditional.trouble():
+            raise BenchmarkError(f"{trouble}; certify again")
+    derived += [tuple(stream.profile for stream in one.streams) for one in within]
     for column in itertools.chain(*(profile.columns for profile in profiles), *derived):
         bins = column.binner().n_bins
         if len(column.masses) != bins or not all(0 <= mass <= 1 for mass in column.masses):

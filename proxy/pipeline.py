@@ -43,12 +43,15 @@ from proxy.records import (
     Undecodable,
     Verdict,
 )
+from proxy.windows.cases import CaseJoiner
 from proxy.windows.pairs import PairJoiner
 
 MAX_PAIRS: Final = 4096
 """Answers that wait for the other model's: seconds of mirrored traffic at full speed."""
 MAX_PAIR_AGE_S: Final = 60.0
 """Longer than any copy may live (`mirror.timeout_s`)."""
+MAX_ASKED_CELLS: Final = 262_144
+"""Cells of questions that wait for the shadow's answer: some ten megabytes."""
 PAIRS_SPAN_S: Final = 1800.0
 """Span over which pairs are counted before the policy trusts the comparison."""
 STATE_VERSION: Final = 1
@@ -150,6 +153,7 @@ class Pipeline:
         self._meter = meter
         self._keeper = keeper
         self._joiner = PairJoiner(MAX_PAIRS, MAX_PAIR_AGE_S)
+        self._cases = CaseJoiner(MAX_PAIRS, MAX_ASKED_CELLS, MAX_PAIR_AGE_S)
         self._pairs: deque[tuple[float, int]] = deque()
         self._pairs_now = 0
         self._ready: dict[Model, Health] = {}
@@ -171,6 +175,7 @@ class Pipeline:
             monitor.observe(report)
 
     def _read(self, capture: Capture) -> None:
+        asked: Rows | None = None
         for read in self._decoder.decode(capture):
             if isinstance(read, Undecodable):
                 self._meter.capture_result(read.side, read.reason)
@@ -181,8 +186,13 @@ class Pipeline:
                 self._meter.arrival(capture.exchange, read.timings)
             for monitor in self._monitors.values():
                 monitor.observe(read)
-            if isinstance(read, Rows) and read.side is Side.OUTPUT:
+            if isinstance(read, Rows) and read.side is Side.INPUT:
+                asked = read
+                if self.routing.shadow is not None:
+                    self._cases.ask(read)
+            elif isinstance(read, Rows):
                 self._join(read, capture.exchange)
+                self._answer(read, capture.exchange, asked)
 
     def _join(self, rows: Rows, exchange: Exchange) -> None:
         """Bring the answers of both models together, whichever comes first."""
@@ -194,6 +204,13 @@ class Pipeline:
         self._meter.pair("differ" if self._differ(pair) else "agree")
         for monitor in self._monitors.values():
             monitor.observe(pair)
+
+    def _answer(self, rows: Rows, exchange: Exchange, asked: Rows | None) -> None:
+        """Bring the answer together with its question."""
+        case = self._cases.answer(rows, exchange, asked)
+        if case is not None:
+            for monitor in self._monitors.values():
+                monitor.observe(case)
 
     # What comes of it, once per tick.
 

@@ -81,13 +81,20 @@ def decode_inputs(decoder: Decoder, requests: Sequence[Recorded]) -> list[Rows]:
     found: list[Rows] = []
     n = 0
     for index, request in enumerate(requests):
-        read = decoder.decode(_capture(index, Model.CANDIDATE, request, None))
-        inputs = [value for value in read if isinstance(value, Rows) and value.side is Side.INPUT]
-        found += inputs
-        n += sum(rows.n for rows in inputs)
+        rows = ask(decoder, index, request)
+        if rows is not None:
+            found.append(rows)
+            n += rows.n
         if n >= _KIND_ROWS or index >= _KIND_ROWS:
             break
     return found
+
+
+def ask(decoder: Decoder, index: int, request: Recorded) -> Rows | None:
+    """Give the input rows of one request; `None` when they cannot be read."""
+    read = decoder.decode(_capture(index, Model.CANDIDATE, request, None))
+    found = (one for one in read if isinstance(one, Rows) and one.side is Side.INPUT)
+    return next(found, None)
 
 
 def kinds(columns: dict[str, list[Scalar]]) -> dict[str, CellKind]:

@@ -24,6 +24,7 @@ from proxy.certify.answers import (
     pairs,
     stack,
 )
+from proxy.certify.conditional import conditional_of, questions
 from proxy.certify.drive import Answer, Line, Step
 from proxy.certify.files import CertifyError
 from proxy.certify.lesson import describe_texts, teach
@@ -34,11 +35,11 @@ from proxy.monitors.settings import DriftSettings
 from proxy.payload.decode import Decoder
 from proxy.payload.schema import infer
 from proxy.payload.settings import Payload, Redact
-from proxy.records import Model, Side
+from proxy.records import Model, Rows, Side
 from proxy.relay.settings import Models, Upstream
 from proxy.stats.floors import ErrorFloor, build_agreement
 from proxy.stats.latency import LatencyProfile, Timing, build_latency
-from proxy.stats.profile import build_profile
+from proxy.stats.profile import Profile, build_profile
 from proxy.stats.self_test import self_test
 
 ANSWER_CONCURRENCY: Final = 8
@@ -142,11 +143,12 @@ async def certify(order: Order, progress: Progress, rng: np.random.Generator) ->
     }
     candidate, stable = measured[Model.CANDIDATE], measured.get(Model.STABLE)
     matched = pairs(candidate.decoded, stable.decoded) if stable is not None else []
+    profile = build_profile(columns, rng, ordered=order.ordered)
+    rows = questions(decoder, requests)
     outputs = {
-        model.value: build_profile(one.decoded.columns(), rng, ordered=order.ordered)
+        model.value: _profile_answers(one.decoded, rows, profile, rng)
         for model, one in measured.items()
     }
-    profile = build_profile(columns, rng, ordered=order.ordered)
     return Benchmark(
         created_utc=utc_text(),
         models={model.value: upstream.name for model, upstream in upstreams.items()},
@@ -171,6 +173,15 @@ async def certify(order: Order, progress: Progress, rng: np.random.Generator) ->
             *_warn_of_answers(measured, order),
         ),
     )
+
+
+def _profile_answers(
+    decoded: Decoded, asked: Sequence[Rows | None], profile: Profile, rng: np.random.Generator
+) -> Profile:
+    """Give the profile of one model's answers, with what belongs to each predicted class."""
+    outputs = build_profile(decoded.columns(), rng, ordered=profile.ordered)
+    within = conditional_of(asked, decoded, profile, outputs)
+    return msgspec.structs.replace(outputs, conditional=within)
 
 
 def _upstreams(models: Models) -> dict[Model, Upstream]:

@@ -1,7 +1,9 @@
 """Does the candidate still answer as it did when it was certified?
 
 The same detector watches the stable model against its own certified answers. When both drift, what
-comes in has changed; when only the candidate does, the candidate has.
+comes in has changed; when only the candidate does, the candidate has. Beside the columns of the
+answers a second watch, on a part of the same budget of false alarms, looks at columns *within* each
+predicted class: there a model shows that it changed its mind about a part of the inputs.
 """
 
 from __future__ import annotations
@@ -11,8 +13,9 @@ import msgspec
 from proxy.benchmark import Benchmark
 from proxy.monitors import Engine
 from proxy.monitors.settings import DriftSettings
-from proxy.records import AlarmName, Finding, Model, Observation, Rows, Side, Verdict
+from proxy.records import AlarmName, Case, Finding, Model, Observation, Rows, Side, Verdict
 from proxy.stats.conclude import Wording, conclude, detail_of, unknown, verdict_of
+from proxy.stats.conditional_watch import ConditionalWatch, conditional_watch, split
 from proxy.stats.drift import ProfileWatch, profile_watch
 
 
@@ -27,10 +30,15 @@ class OutputDrift:
         """Watch against the benchmark's output profiles; without one nothing can be said."""
         outputs = benchmark.outputs if benchmark is not None and settings.enabled else {}
         self._watches: dict[Model, ProfileWatch] = {}
+        self._within: dict[Model, ConditionalWatch] = {}
+        rule, (part, rest) = settings.rule(engine.tick_s), split(engine.certainty)
         for model in Model:
-            watch = profile_watch(
-                outputs.get(model), settings.rule(engine.tick_s), engine.certainty
-            )
+            profile = outputs.get(model)
+            within = conditional_watch(profile, rule, rest, settings.max_conditional)
+            if within is not None:
+                self._within[model] = within
+            certainty = engine.certainty if within is None else part
+            watch = profile_watch(profile, rule, certainty)
             if watch is not None:
                 self._watches[model] = watch
         self._wording = Wording(
@@ -44,28 +52,39 @@ class OutputDrift:
             watch = self._watches.get(value.model)
             if watch is not None:
                 watch.count(value)
+        elif isinstance(value, Case):
+            within = self._within.get(value.output.model)
+            if within is not None:
+                within.count_case(value)
 
     def judge(self, now_s: float) -> Finding:
         """Fold the answers since the last tick and conclude about the candidate."""
-        for watch in self._watches.values():
+        for watch in (*self._watches.values(), *self._within.values()):
             watch.tick()
         candidate = self._watches.get(Model.CANDIDATE)
         if candidate is None:
             return unknown(self.name, now_s, self._why_unknown)
         if misfit := candidate.misfit():
             return unknown(self.name, now_s, misfit)
-        return conclude(candidate.watch, self._wording, now_s, self._shared())
+        within = self._within.get(Model.CANDIDATE)
+        spoken = candidate.watch
+        if spoken.breach is None and within is not None and within.watch.breach is not None:
+            # No column moved, so it is what belongs to the classes that did.
+            spoken = within.watch
+        return conclude(spoken, self._wording, now_s, self._shared())
 
     def _shared(self) -> Verdict:
         """Say whether the stable's answers drift too, so that the cause is shared."""
-        stable = self._watches.get(Model.STABLE)
+        stable, within = self._watches.get(Model.STABLE), self._within.get(Model.STABLE)
         if stable is None or stable.misfit():
             return Verdict.UNKNOWN
+        if within is not None and within.watch.breach is not None:
+            return Verdict.BREACH
         return verdict_of(stable.watch, self._wording.min_rows)
 
     def snapshot(self) -> bytes:
         """Give the evidence of both models as bytes."""
-        return msgspec.msgpack.encode({str(m): w.save() for m, w in self._watches.items()})
+        return msgspec.msgpack.encode({name: w.save() for name, w in self._named().items()})
 
     def restore(self, raw: bytes) -> bool:
         """Go on from a snapshot of the same benchmark."""
@@ -73,19 +92,35 @@ class OutputDrift:
             saved = msgspec.msgpack.decode(raw, type=dict[str, bytes])
         except (msgspec.DecodeError, ValueError):
             return False
-        fitted = [watch.load(saved.get(str(m), b"")) for m, watch in self._watches.items()]
+        fitted = [watch.load(saved.get(name, b"")) for name, watch in self._named().items()]
         return bool(fitted) and all(fitted)
+
+    def _named(self) -> dict[str, ProfileWatch]:
+        """Give every watch by the name under which its evidence is saved."""
+        within = {f"{model} within classes": watch for model, watch in self._within.items()}
+        return {str(model): watch for model, watch in self._watches.items()} | within
 
     def detail(self) -> dict[str, object]:
         """Give every output column of both models with its effect, evidence and histograms."""
         if not self._watches:
             return {"reason": self._why_unknown}
-        return {
-            str(model): detail_of(watch.watch, self._wording)
-            for model, watch in self._watches.items()
-        }
+        return {str(model): self._detail_of(model, watch) for model, watch in self._watches.items()}
+
+    def _detail_of(self, model: Model, watch: ProfileWatch) -> dict[str, object]:
+        """Give the columns of one model, then those within classes."""
+        detail = detail_of(watch.watch, self._wording)
+        within = self._within.get(model)
+        if within is None:
+            return detail
+        more = detail_of(within.watch, self._wording)
+        streams = [*_listed(detail.pop("streams")), *_listed(more.pop("streams"))]
+        return detail | {"within_classes": more, "streams": streams}
 
     def reset(self) -> None:
         """Forget the evidence about both models."""
-        for watch in self._watches.values():
+        for watch in self._named().values():
             watch.reset()
+
+
+def _listed(streams: object) -> list[object]:
+    return streams if isinstance(streams, list) else []

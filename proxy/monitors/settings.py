@@ -45,6 +45,11 @@ class DriftSettings:
     one client's large batch cannot speak for the whole traffic."""
     max_columns: Count = 1000
     """Columns that are watched, the heaviest first. Default 1000: bounds memory and time."""
+    max_conditional: CountOrZero = 16
+    """Answers only: certified columns within one predicted class (`income | class = 1`) that are
+    watched, the most telling first. Default 16, which is all that certification chooses. They find
+    a model that changed its mind about a part of the inputs while every column and every class
+    share stayed as it was. 0: none; then the whole budget of false alarms goes to the columns."""
     min_rows: Count = 100
     """Rows needed in the current window before "within tolerance" is said. Default 100: with fewer
     the verdict is unknown. A breach may be found with fewer rows."""

@@ -9,6 +9,7 @@ import numpy as np
 from msgspec import Struct
 
 from proxy.records import Scalar
+from proxy.stats.conditional import Conditional
 from proxy.stats.functionals import N_SPECIAL_BINS
 from proxy.stats.multivariate import Multivariate, build_multivariate
 from proxy.stats.reference import ColumnProfile, build_column
@@ -31,6 +32,8 @@ class Profile(Struct, frozen=True, kw_only=True):
     columns: tuple[ColumnProfile, ...]
     multivariate: Multivariate | None = None
     """Derived columns that show changed correlations. `None`: there is nothing to look at."""
+    conditional: Conditional | None = None
+    """Answers only: columns within predicted classes. `None`: there is nothing to look at."""
     warnings: tuple[str, ...] = ()
     """What a reader of the certificate should know, one sentence each."""
 

@@ -17,6 +17,7 @@ from proxy.records import (
     AlarmName,
     AlarmState,
     Capture,
+    Case,
     Exchange,
     Finding,
     Health,
@@ -178,8 +179,20 @@ def test_a_capture_becomes_rows_of_both_sides_for_every_monitor() -> None:
     first, second = Scripted(AlarmName.INPUT_DRIFT), Scripted(AlarmName.ERRORS)
     counter = Counter()
     a_line(first, second, counter=counter).observe(a_capture(1, [0.5]))
-    assert kinds(first) == kinds(second) == [Rows, Rows]
+    assert kinds(first) == kinds(second) == [Rows, Rows, Case]
     assert counter.results == ["input/decoded", "kept input", "output/decoded", "kept output"]
+
+
+def test_the_shadows_answer_meets_the_question_of_the_exchange_it_copies() -> None:
+    """While traffic is mirrored both models' answers become cases of the same question, once."""
+    monitor = Scripted(AlarmName.OUTPUT_DRIFT)
+    line = a_line(monitor)
+    shadow = msgspec.structs.replace(a_capture(8, [0.1], pair_id=7), request=None)
+    for capture in (a_capture(7, [0.9]), shadow, shadow):
+        line.observe(capture)
+    cases = [value for value in monitor.seen if isinstance(value, Case)]
+    assert [case.output.exchange_id for case in cases] == [7, 8]
+    assert cases[0].input == cases[1].input
 
 
 def test_how_a_sampled_answer_arrived_is_told_once() -> None:

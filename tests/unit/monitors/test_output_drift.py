@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+from msgspec import structs
 
 from proxy.benchmark import Benchmark
 from proxy.monitors import Engine
 from proxy.monitors.output_drift import OutputDrift
 from proxy.monitors.settings import DriftSettings
-from proxy.records import Finding, Model, Rows, Side, Verdict
+from proxy.records import Case, Finding, Model, Rows, Scalar, Side, Verdict
+from proxy.stats.conditional import Answered, build_conditional
 from proxy.stats.profile import Profile, build_profile
 
 ENGINE = Engine(tick_s=1.0)
@@ -122,3 +124,93 @@ def test_detail_has_both_models_and_unknown_without_certified_answers() -> None:
     without = OutputDrift(SETTINGS, None, ENGINE)
     assert without.judge(0.0).verdict is Verdict.UNKNOWN
     assert without.detail() == {"reason": "no certified answers"}
+
+
+# What belongs to each predicted class.
+
+Columns = dict[str, list[Scalar]]
+
+
+def rows_of(columns: Columns, model: Model, side: Side) -> Rows:
+    """Give rows of these columns."""
+    return Rows(
+        exchange_id=1,
+        at_s=0.0,
+        model=model,
+        side=side,
+        columns=tuple(columns),
+        values=tuple(columns.values()),
+        n=100,
+    )
+
+
+def answer(rng: np.random.Generator, n: int, *, swapped: bool = False) -> tuple[Columns, Columns]:
+    """Give questions and the sign of their x; swapped, the other sign where |x| is large."""
+    x = rng.normal(size=n)
+    positive = (x > 0) ^ (swapped & (np.abs(x) > 1))
+    return {"x": x.tolist()}, {"class": ["1" if one else "0" for one in positive]}
+
+
+def certified_classes() -> Benchmark:
+    """Give a benchmark of two such models."""
+    rng = np.random.default_rng(4)
+    inputs, outputs = answer(rng, 5000)
+    profile, answers = (build_profile(one, rng, ordered=True) for one in (inputs, outputs))
+    rows = Answered(
+        inputs=inputs,
+        outputs=outputs,
+        input_columns=profile.columns,
+        output_columns=answers.columns,
+    )
+    answers = structs.replace(answers, conditional=build_conditional(rows, ordered=True))
+    return structs.replace(BENCHMARK, outputs={"candidate": answers, "stable": answers})
+
+
+CLASSES = certified_classes()
+
+
+def ask(monitor: OutputDrift, ticks: int, candidate: bool, stable: bool) -> list[Finding]:
+    """Show 100 cases of each model per tick, with swapped answers or not."""
+    rng = np.random.default_rng(ticks)
+    findings = []
+    for tick in range(ticks):
+        for model, swapped in ((Model.CANDIDATE, candidate), (Model.STABLE, stable)):
+            inputs, outputs = answer(rng, 100, swapped=swapped)
+            output = rows_of(outputs, model, Side.OUTPUT)
+            monitor.observe(output)
+            monitor.observe(Case(input=rows_of(inputs, model, Side.INPUT), output=output))
+        findings.append(monitor.judge(float(tick)))
+    return findings
+
+
+def test_a_model_that_changed_its_mind_about_a_part_is_found_within_the_classes() -> None:
+    """Class shares stay as certified; the inputs within the classes do not, for the candidate."""
+    last = ask(OutputDrift(SETTINGS, CLASSES, ENGINE), 20, candidate=True, stable=False)[-1]
+    assert last.verdict is Verdict.BREACH
+    assert last.shared is Verdict.OK
+    assert last.subject.startswith("x | class = ")
+    blind = OutputDrift(DriftSettings(max_conditional=0), CLASSES, ENGINE)
+    assert ask(blind, 20, candidate=True, stable=False)[-1].verdict is Verdict.OK
+
+
+def test_what_both_models_show_within_the_classes_is_shared() -> None:
+    """When the stable model's classes hold other inputs, too, what comes in has changed."""
+    last = ask(OutputDrift(SETTINGS, CLASSES, ENGINE), 20, candidate=True, stable=True)[-1]
+    assert (last.verdict, last.shared) == (Verdict.BREACH, Verdict.BREACH)
+
+
+def test_evidence_within_the_classes_is_saved_shown_and_reset() -> None:
+    """A restart keeps the breach, the detail lists the streams, a reset forgets both."""
+    monitor = OutputDrift(SETTINGS, CLASSES, ENGINE)
+    ask(monitor, 20, candidate=True, stable=False)
+    restored = OutputDrift(SETTINGS, CLASSES, ENGINE)
+    assert restored.restore(monitor.snapshot())
+    assert restored.judge(0.0).subject.startswith("x | class = ")
+    detail = monitor.detail()["candidate"]
+    assert isinstance(detail, dict)
+    names = [stream["stream"] for stream in detail["streams"]]
+    assert names[0] == "class"
+    assert set(names[1:]) == {"x | class = 0", "x | class = 1"}
+    assert detail["within_classes"]["evidence"] >= detail["within_classes"]["threshold"]
+    monitor.reset()
+    assert ask(monitor, 2, candidate=False, stable=False)[-1].verdict is Verdict.OK
