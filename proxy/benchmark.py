@@ -17,9 +17,11 @@ from proxy.payload.learning import Learned
 from proxy.payload.schema import VERSION as SCHEMA_VERSION
 from proxy.payload.schema import Schema
 from proxy.records import Scalar
+from proxy.stats.certified_quality import Quality
 from proxy.stats.floors import Agreement, ErrorFloor
 from proxy.stats.latency import LatencyProfile
 from proxy.stats.profile import Profile
+from proxy.stats.season import trouble_of
 from proxy.stats.self_test import SelfTest
 
 VERSION: Final = 1
@@ -53,6 +55,8 @@ class Benchmark(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What comes in."""
     schema: Schema | None = None
     """The form of what comes in. `None`: neither reference nor requests had a row."""
+    output_schemas: dict[str, Schema] = {}
+    """The form of what each model answered. A model that is not named: it had no row."""
     learned: Learned | None = None
     """Vocabularies and main directions for the decoder. `None`: there was no text and no tensor."""
     outputs: dict[str, Profile] = {}
@@ -61,6 +65,8 @@ class Benchmark(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     errors: dict[str, ErrorFloor] = {}
     agreement: Agreement | None = None
     """`None`: there was no stable model to compare with."""
+    quality: dict[str, Quality] = {}
+    """How good each model was by labels. Empty: certified without labels."""
     capacity_per_s: dict[str, dict[str, float]] = {}
     """Completed answers per second by model and running exchanges (as text)."""
     self_test: SelfTest | None = None
@@ -104,13 +110,18 @@ class _Versioned(Struct, frozen=True):
     version: int
 
 
+def _check_schemas(benchmark: Benchmark) -> None:
+    for schema in (benchmark.schema, *benchmark.output_schemas.values()):
+        if schema is not None and schema.version != SCHEMA_VERSION:
+            raise BenchmarkError(
+                f"its schema has version {schema.version}, this stablehand reads version "
+                f"{SCHEMA_VERSION}; certify again"
+            )
+
+
 def _check(benchmark: Benchmark) -> None:
     """Refuse a benchmark that a hand or a broken disk has changed."""
-    if benchmark.schema is not None and benchmark.schema.version != SCHEMA_VERSION:
-        raise BenchmarkError(
-            f"its schema has version {benchmark.schema.version}, this stablehand reads version "
-            f"{SCHEMA_VERSION}; certify again"
-        )
+    _check_schemas(benchmark)
     _check_sample(benchmark)
     bases = {} if benchmark.learned is None else benchmark.learned.bases
     for name, basis in bases.items():
@@ -125,6 +136,9 @@ def _check(benchmark: Benchmark) -> None:
         if trouble := conditional.trouble():
             raise BenchmarkError(f"{trouble}; certify again")
     derived += [tuple(stream.profile for stream in one.streams) for one in within]
+    for profile in profiles:
+        _check_seasons(profile)
+    derived.append(tuple(q.loss for q in benchmark.quality.values() if q.loss is not None))
     for column in itertools.chain(*(profile.columns for profile in profiles), *derived):
         bins = column.binner().n_bins
         if len(column.masses) != bins or not all(0 <= mass <= 1 for mass in column.masses):
@@ -158,3 +172,11 @@ def _check_sample(benchmark: Benchmark) -> None:
             raise BenchmarkError(
                 f"column {name!r} of its sample is not in the input profile; certify again"
             )
+
+
+def _check_seasons(profile: Profile) -> None:
+    if profile.seasons is None:
+        return
+    derived = () if profile.multivariate is None else profile.multivariate.derived
+    if trouble := trouble_of(profile.seasons, (*profile.columns, *derived)):
+        raise BenchmarkError(f"{trouble}; certify again")

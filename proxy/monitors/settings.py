@@ -6,7 +6,7 @@ How *sure* an alarm must be is not set here but under `alarms`: it is one budget
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from proxy.stats.demands import DriftRule, Tolerance
 from proxy.units import STRICT, Count, CountOrZero, Fraction, Positive, Seconds, SecondsOrZero
@@ -77,9 +77,10 @@ class SchemaSettings:
     __pydantic_config__: ClassVar[dict[str, object]] = STRICT
 
     enabled: bool = True
-    """Watch the form of the input. Default true."""
+    """Watch the form of requests and of answers. Default true."""
     tolerance: Positive = 0.1
-    """Smallest growth of the share of malformed rows that matters, as Cohen's h. Default 0.1."""
+    """Smallest growth of the share of malformed rows that matters, as Cohen's h. Default 0.1: what
+    was never malformed may be so in 0.25 % of the rows, beside what the benchmark could miss."""
     max_new_columns: CountOrZero = 100
     """Names of columns that are remembered for each kind of break. Default 100; more are counted
     only."""
@@ -175,6 +176,61 @@ class ThroughputSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LabelSettings:
+    """Quality by true outcomes (labels) that come later, against the certified quality."""
+
+    __pydantic_config__: ClassVar[dict[str, object]] = STRICT
+
+    enabled: bool = True
+    """Keep sampled predictions for labels and watch the quality. Default true. Until the first
+    label comes, a tenth of the room is used."""
+    prediction: str = ""
+    """Output column that is the prediction. Default empty: `class`, `prediction`, `label`,
+    `predicted_label`, `output` or `y`, else the only column there is."""
+    kind: Literal["auto", "class", "probability", "number"] = "auto"
+    """What the prediction is: a class, the probability of the positive class, or a number. Default
+    `auto`: as certified, else told by the first labels."""
+    confidence: str = ""
+    """Output column with the probability that the model gives its own answer. Default empty:
+    `confidence`, which is made of probabilities where the answer has them."""
+    classes: tuple[str, ...] = ()
+    """Names of the classes in the order of the model's probabilities, where labels come as names.
+    Default empty: labels carry the numbers of the classes, or the very text that the model
+    answers."""
+    positive: str = ""
+    """Label that counts as positive, where labels are other than true and false, 1 and 0. Default
+    empty."""
+    tolerance: Positive = 0.05
+    """Smallest loss of quality that matters, in standard deviations of the certified loss. Default
+    0.05: an accuracy of 90 % may fall by 1.5 points before it counts."""
+    horizon_s: Seconds = 604_800.0
+    """How long a prediction waits for its label, in seconds. Default: a week."""
+    early_s: Seconds = 60.0
+    """How long a label waits for its prediction, which may still be on its way, in seconds. Default
+    60. Labels of requests that were not sampled count as `unknown` after that."""
+    max_waiting: Count = 50_000
+    """Predicted rows that wait. Default 50,000. When full, every second one is let go, whatever its
+    age, so that late labels are not at a disadvantage."""
+    max_bytes: Count = 33_554_432
+    """Bytes that waiting rows may take, about. Default: 32 MiB."""
+    max_rows_per_exchange: Count = 100
+    """Rows of one request that wait; of a larger batch they are chosen evenly. Default 100."""
+    window: Count = 2000
+    """Labelled rows that the shown figures rest on, the last ones. Default 2,000. Alarms rest on
+    all."""
+    min_labels: Count = 100
+    """Labelled rows needed before "as good as certified" is said. Default 100."""
+    stale_s: Seconds = 86_400.0
+    """How long without a label "as good as certified" is still said, in seconds. Default: a day,
+    for labels that come in a nightly file."""
+    reference_z: Positive = 3.0
+    """How many standard errors of the certified quality are forgiven. Default 3."""
+    unmeasured_design_effect: Positive = 2.0
+    """How many dependent labelled rows are worth one independent row where the benchmark has not
+    measured it. Default 2."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Monitors:
     """What is watched, and what difference counts."""
 
@@ -190,7 +246,7 @@ class Monitors:
     output: DriftSettings = field(default_factory=DriftSettings)
     """Drift of what the candidate answers."""
     schema: SchemaSettings = field(default_factory=SchemaSettings)
-    """Changes of the form of the input."""
+    """Changes of the form of requests and answers."""
     agreement: AgreementSettings = field(default_factory=AgreementSettings)
     """Disagreement of candidate and stable."""
     latency: LatencySettings = field(default_factory=LatencySettings)
@@ -199,3 +255,5 @@ class Monitors:
     """Capacity, demand and silence."""
     errors: ErrorsSettings = field(default_factory=ErrorsSettings)
     """Failed answers of the candidate."""
+    labels: LabelSettings = field(default_factory=LabelSettings)
+    """True outcomes that come later."""

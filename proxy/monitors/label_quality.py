@@ -1,0 +1,361 @@
+"""Is the candidate as good as it was certified, now that the truth is known?
+
+Sampled predictions of both models wait for their truth, which may come after weeks, or before them.
+Every labelled row has a loss, and the losses are bet on like everything else (`windows.losses`).
+
+The stable model's answers to mirrored requests meet the same truths. The candidate is alone with a
+loss only when it lost more than the stable did on the very same rows; when the stable lost as well,
+what is to be learnt has changed, and leading traffic to it would not help.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from proxy.benchmark import Benchmark
+from proxy.monitors import Engine
+from proxy.monitors.settings import LabelSettings
+from proxy.records import (
+    AlarmName,
+    Fate,
+    Finding,
+    Model,
+    Observation,
+    Receipt,
+    Rows,
+    Scalar,
+    Side,
+    Truth,
+    Verdict,
+)
+from proxy.stats.certified_quality import describe_loss
+from proxy.stats.conclude import Wording, conclude, detail_of, unknown
+from proxy.stats.demands import Tolerance
+from proxy.stats.quality import Scored
+from proxy.stats.target import MisfitError, TargetKind
+from proxy.windows.labelled import Labelled, Wish
+from proxy.windows.labels import Asked, LabelStore, Room, values_of
+from proxy.windows.losses import LossWatch
+
+IDLE_PART: Final = 0.1
+"""Part of the room that is used while no label has ever come."""
+SILENT_TICKS: Final = 10
+"""After as many ticks without labels, a breach that lasts is not measured any more."""
+MAX_DELAYS: Final = 20_000
+MAX_PROBLEMS: Final = 5
+COVERAGE_EVERY_S: Final = 60.0
+HOUR_S: Final = 3600.0
+
+
+class LabelQuality:
+    """Quality of the candidate by labels, against the certified quality."""
+
+    name = AlarmName.LABEL_QUALITY
+
+    def __init__(
+        self, settings: LabelSettings, benchmark: Benchmark | None, engine: Engine
+    ) -> None:
+        """Watch against the certified quality; without one figures are shown, and no more."""
+        self._settings = settings
+        self._engine = engine
+        wish = wish_of(settings)
+        certified = benchmark.quality if benchmark is not None else {}
+        own = certified.get(Model.CANDIDATE)
+        self._misfit = "" if own is None else wish.contradicts(own.target)
+        self._store = LabelStore(
+            Room(
+                max_rows=settings.max_waiting,
+                max_bytes=settings.max_bytes,
+                horizon_s=settings.horizon_s,
+                early_s=settings.early_s,
+            )
+        )
+        self._store.use(IDLE_PART)
+        self._labelled = {
+            model: Labelled(certified.get(model), wish, settings.window) for model in Model
+        }
+        tolerance = Tolerance(
+            effect=settings.tolerance,
+            reference_z=settings.reference_z,
+            unmeasured_design_effect=settings.unmeasured_design_effect,
+            worse_only=True,
+        )
+        usable = certified if not self._misfit else {}
+        self._losses = LossWatch(usable, tolerance, engine.certainty)
+        self._wording = Wording(
+            name=self.name,
+            rows="labelled predictions",
+            min_rows=settings.min_labels,
+            tick_s=engine.tick_s,
+            describe=describe_loss,
+        )
+        self._asked: tuple[int, tuple[str, ...]] = (0, ())
+        self._news: Counter[Fate] = Counter()
+        self._delays_s: list[float] = []
+        self._last_label_s: float | None = None
+        self._coverage: tuple[float, float | None] = (0.0, None)
+        self._now_s = 0.0
+
+    # What is seen.
+
+    def observe(self, value: Observation) -> None:
+        """Keep the predictions of a sampled request, under every id it is known by."""
+        if not isinstance(value, Rows) or not self._settings.enabled:
+            return
+        if value.side is Side.INPUT:
+            # The ids that only the request carries, for its answer, which is read next.
+            self._asked = (value.exchange_id, value.correlation)
+            return
+        ids = value.correlation
+        if self._asked[0] == value.exchange_id:
+            ids = tuple(dict.fromkeys((*ids, *self._asked[1])))
+        asked = self._keep(value, ids)
+        for truth in self._store.early(ids):
+            fate = Fate.UNKNOWN if asked is None else self._join(asked, truth, value.at_s)[0]
+            self._count(fate)
+
+    def _keep(self, rows: Rows, ids: tuple[str, ...]) -> Asked | None:
+        """Keep the answers of one model; `None` when there is no room for this request."""
+        labelled, most = self._labelled[rows.model], self._settings.max_rows_per_exchange
+        at = range(0, rows.n, -(-rows.n // most))
+        answers = labelled.picker.answers(rows, at)
+        weight = rows.weight * rows.n / len(at)
+        for answer in answers:
+            labelled.predicted(answer, weight)
+        key = rows.exchange_id if rows.pair_id is None else rows.pair_id
+        asked = self._store.ask(key, rows.at_s) if answers else None
+        if asked is None:
+            return None
+        if not asked.answers:
+            asked.n = round(rows.n / rows.share)
+            asked.places = [i * asked.n // rows.n for i in at] if asked.n > len(at) else None
+        is_new = rows.model not in asked.answers
+        self._store.name(asked, ids)
+        self._store.answer(asked, rows.model, answers, weight)
+        for place, truth in asked.told.items() if is_new else ():
+            # The other model was labelled while this answer was on its way.
+            self._score_late(asked, place, truth, rows.model)
+        return asked
+
+    # What is told.
+
+    def tell(self, truths: Iterable[Truth], now_s: float) -> Receipt:
+        """Take truths; say what became of each."""
+        fates: Counter[Fate] = Counter()
+        problems: dict[str, None] = {}
+        n_before = len(self._delays_s)
+        for truth in truths:
+            fate, problem = self._tell(truth, now_s)
+            fates[fate] += 1
+            self._count(fate)
+            if problem and len(problems) < MAX_PROBLEMS:
+                problems[problem] = None
+        self._store.use(1.0)
+        delays_s = tuple(self._delays_s[n_before:])
+        return Receipt(fates=dict(fates), delays_s=delays_s, problems=tuple(problems))
+
+    def _tell(self, truth: Truth, now_s: float) -> tuple[Fate, str]:
+        if not self._settings.enabled:
+            return Fate.UNKNOWN, "monitors.labels.enabled is false"
+        found = self._store.find(truth.id)
+        if found is Fate.AMBIGUOUS:
+            return found, f"{truth.id}: several requests came under this id: give each its own"
+        if isinstance(found, Fate) or not found.answers:
+            return self._store.wait(truth, now_s), ""
+        return self._join(found, truth, now_s)
+
+    def _join(self, asked: Asked, truth: Truth, now_s: float) -> tuple[Fate, str]:
+        """Put a truth beside its prediction: every row of it that is new counts."""
+        try:
+            values = values_of(asked, truth)
+            fates = [self._join_row(asked, place, value) for place, value in values.items()]
+        except (ValueError, MisfitError) as error:
+            return Fate.WRONG_TYPE, f"{truth.id}: {error}"
+        if Fate.JOINED in fates:
+            self._last_label_s = now_s
+            self._store.joined(truth.at_s - asked.at_s)
+            if len(self._delays_s) < MAX_DELAYS:
+                self._delays_s.append(max(0.0, truth.at_s - asked.at_s))
+        if Fate.CONTRADICTORY in fates:
+            return Fate.CONTRADICTORY, f"{truth.id}: another label came before, which stands"
+        # Without a fate it is about a row that was left out of a long batch.
+        return (min(fates, key=list(Fate).index) if fates else Fate.UNKNOWN), ""
+
+    def _join_row(self, asked: Asked, place: int, value: Scalar) -> Fate:
+        if place in asked.told:
+            return Fate.DUPLICATE if asked.told[place] == value else Fate.CONTRADICTORY
+        models = tuple(asked.answers)
+        scored = self._score(asked, place, value, models)
+        self._losses.put(scored, models)
+        for model, row in scored.items():
+            self._labelled[model].add(row)
+        asked.told[place] = value
+        return Fate.JOINED
+
+    def _score(
+        self, asked: Asked, place: int, value: Scalar, models: Iterable[Model]
+    ) -> dict[Model, Scored]:
+        """Put the answers of these models beside the truth.
+
+        Raises:
+            MisfitError: no answer can be compared with it.
+        """
+        scored: dict[Model, Scored] = {}
+        misfit = MisfitError("the answer has fewer rows than the request")
+        for model in models:
+            if place >= len(asked.answers[model]):
+                continue
+            answer, weight = asked.answers[model][place], asked.weight(model)
+            try:
+                scored[model] = self._labelled[model].score(answer, value, asked.at_s, weight)
+            except MisfitError as error:
+                misfit = error
+        if not scored:
+            raise misfit
+        return scored
+
+    def _score_late(self, asked: Asked, place: int, value: Scalar, model: Model) -> None:
+        """Score an answer that came after its truth, beside the other one where it is certified."""
+        models = tuple(asked.answers) if self._losses.knows_both else (model,)
+        try:
+            scored = self._score(asked, place, value, models)
+        except MisfitError:
+            return
+        self._losses.put(scored, (model,))
+        if model in scored:
+            self._labelled[model].add(scored[model])
+
+    def _count(self, fate: Fate) -> None:
+        """Count a final fate; one that waits is counted when it is known."""
+        if fate is not Fate.WAITING:
+            self._news[fate] += 1
+
+    def news(self) -> Receipt:
+        """Give what became of labels since this was last asked, late ones included."""
+        news = Receipt(fates=dict(self._news), delays_s=tuple(self._delays_s))
+        self._news.clear()
+        self._delays_s.clear()
+        return news
+
+    # What is concluded.
+
+    def judge(self, now_s: float) -> Finding:
+        """Fold some of the labelled rows and conclude about the candidate."""
+        if not self._settings.enabled:
+            return unknown(self.name, now_s, "switched off")
+        self._now_s = now_s
+        self._news[Fate.UNKNOWN] += self._store.expire(now_s)
+        for labelled in self._labelled.values():
+            labelled.tick()
+        self._losses.fold()
+        watch = self._losses.watches.get(Model.CANDIDATE)
+        if watch is None:
+            return unknown(self.name, now_s, self._why_uncertified())
+        finding = conclude(watch, self._wording, now_s, self._losses.shared(self._wording.min_rows))
+        reason = self._why_silent(now_s, finding)
+        if not reason:
+            return finding
+        return msgspec.structs.replace(finding, verdict=Verdict.UNKNOWN, reason=reason)
+
+    def _why_silent(self, now_s: float, finding: Finding) -> str:
+        """Say why nothing is concluded for want of fresh labels; empty when it is."""
+        if finding.verdict is Verdict.BREACH:
+            # Without labels nothing can confirm a breach, and nothing can end it.
+            is_silent = self._losses.silent_ticks > SILENT_TICKS
+            return f"{finding.reason}; no label has come since" if is_silent else ""
+        if self._last_label_s is None:
+            return "no label has come yet: send them with POST /api/v1/labels"
+        age_s = now_s - self._last_label_s
+        return f"no label for {age_s / HOUR_S:.0f} hours" if age_s > self._settings.stale_s else ""
+
+    def _why_uncertified(self) -> str:
+        if self._misfit:
+            return f"{self._misfit}: certify again"
+        labelled = self._labelled[Model.CANDIDATE]
+        if labelled.picker.trouble:
+            return labelled.picker.trouble
+        n = len(labelled)
+        seen = f"{n} labelled predictions are shown, but nothing" if n else "nothing"
+        return f"no certified quality, so {seen} says what is normal: certify with --labels"
+
+    # What people see, and what survives a restart.
+
+    def detail(self) -> dict[str, object]:
+        """Give figures by model and source, delays, coverage, losses, and the streams."""
+        watches = self._losses.watches
+        found: dict[str, object] = {
+            "models": {str(model): one.shown() for model, one in self._labelled.items()},
+            "store": self._store.shown() | {"to_be_folded": len(self._losses)},
+            "coverage": self._covered(),
+        }
+        if Model.CANDIDATE not in watches:
+            found["reason"] = self._why_uncertified()
+        return found | {
+            str(model): detail_of(watch, self._wording) for model, watch in watches.items()
+        }
+
+    def _covered(self) -> float | None:
+        """Give the coverage, counted anew once a minute."""
+        counted_s, share = self._coverage
+        if share is None or self._now_s - counted_s >= COVERAGE_EVERY_S:
+            share = self._store.coverage(self._now_s)
+            self._coverage = (self._now_s, share)
+        return share
+
+    def snapshot(self) -> bytes:
+        """Give the evidence and some of the waiting predictions as bytes."""
+        offset_s = self._engine.utc_offset_s
+        last_s = None if self._last_label_s is None else self._last_label_s + offset_s
+        saved = _Saved(self._losses.save(), self._store.save(offset_s), last_s)
+        return msgspec.msgpack.encode(saved)
+
+    def restore(self, raw: bytes) -> bool:
+        """Go on from a snapshot; what waits is kept even if the evidence does not fit."""
+        try:
+            saved = msgspec.msgpack.decode(raw, type=_Saved)
+        except (msgspec.DecodeError, ValueError):
+            return False
+        offset_s = self._engine.utc_offset_s
+        self._store.load(saved.store, offset_s)
+        self._last_label_s = None if saved.last_utc_s is None else saved.last_utc_s - offset_s
+        if saved.last_utc_s is not None:
+            self._store.use(1.0)
+        for asked in self._store:
+            for place, value in asked.told.items():
+                self._show_again(asked, place, value)
+        return self._losses.load(saved.losses)
+
+    def _show_again(self, asked: Asked, place: int, value: Scalar) -> None:
+        """Let a row that was labelled in an earlier life count in the figures, not as evidence."""
+        try:
+            scored = self._score(asked, place, value, tuple(asked.answers))
+        except MisfitError:
+            return
+        for model, row in scored.items():
+            self._labelled[model].add(row)
+
+    def reset(self) -> None:
+        """Forget the evidence about both models, not what waits for its label."""
+        self._losses.reset()
+
+
+class _Saved(Struct, frozen=True):
+    losses: bytes
+    store: bytes
+    last_utc_s: float | None
+
+
+def wish_of(settings: LabelSettings) -> Wish:
+    """Give what the settings say about predictions."""
+    return Wish(
+        prediction=settings.prediction,
+        confidence=settings.confidence,
+        kind=None if settings.kind == "auto" else TargetKind(settings.kind),
+        classes=settings.classes,
+        positive=settings.positive,
+    )

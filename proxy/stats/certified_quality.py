@@ -1,0 +1,220 @@
+"""The certified quality of one model, and the bets that it has become worse.
+
+Every labelled row has a loss. Wrong answers are a bounded mean, bet on for growth; so are the wrong
+answers of each true class, since a rare class hides in the whole. Brier scores and residuals are
+counted in the bins of their certified distribution, like any column. Only worse matters: nothing
+here bets on improvement.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from msgspec import Struct
+
+from proxy.stats.bets import bet_table
+from proxy.stats.binning import Binner
+from proxy.stats.demands import Tolerance
+from proxy.stats.design_effect import batch_means, block_lengths
+from proxy.stats.effects import Effect, effect_of
+from proxy.stats.estimate import Expected, learn
+from proxy.stats.functionals import Floats, Form, Functional
+from proxy.stats.intervals import share_interval, share_upper_bound
+from proxy.stats.quality import CalibrationBin, Measure, Scored, confident, figures
+from proxy.stats.reference import ColumnProfile, build_column
+from proxy.stats.streams import WatchedStream, watch_columns
+from proxy.stats.target import Target, TargetKind
+
+MIN_CLASS_ROWS: Final = 100
+"""Certified rows that a class needs to be watched by itself."""
+MAX_CLASSES: Final = 16
+CLASS_WEIGHT: Final = 0.5
+"""A class weighs half of the whole: the budget is spent where most labels are."""
+ERRORS: Final = "wrong answers"
+BRIER: Final = "Brier score"
+RESIDUAL: Final = "absolute error"
+Z: Final = 3.0
+
+
+class ClassErrors(Struct, frozen=True, kw_only=True):
+    """How often rows of one true class were answered wrongly."""
+
+    n: int
+    n_wrong: int
+
+
+class Quality(Struct, frozen=True, kw_only=True):
+    """How good one model was when it was certified."""
+
+    target: Target
+    n: int
+    """Labelled rows."""
+    mean_error: float
+    """Share of wrong answers, or mean |residual|."""
+    figures: dict[str, Measure]
+    by_class: dict[str, ClassErrors] = {}
+    """By true class, where there are enough."""
+    loss: ColumnProfile | None = None
+    """Brier scores, or |residual|s. `None`: the model gives no probabilities."""
+    calibration: tuple[CalibrationBin, ...] = ()
+    expected: Expected | None = None
+    """What tells the quality before labels come. `None`: too few rows."""
+    design_effect: float | None = None
+    """How many labelled rows count as one. `None`: not measured."""
+
+
+def build_quality(target: Target, rows: Sequence[Scored], *, ordered: bool) -> Quality:
+    """Give the certified quality of one model.
+
+    Args:
+        target: what it predicts.
+        rows: its labelled predictions, at least one.
+        ordered: they are in order of time. Then their dependence is measured.
+    """
+    errors = np.array([row.error for row in rows])
+    is_number = target.kind is TargetKind.NUMBER
+    losses = [row.loss for row in rows if not math.isnan(row.loss)]
+    return Quality(
+        target=target,
+        n=len(rows),
+        mean_error=float(errors.mean()),
+        figures=figures(target, rows),
+        by_class={} if is_number else _by_class(rows),
+        loss=build_column(RESIDUAL if is_number else BRIER, losses, ordered=ordered)
+        if losses
+        else None,
+        calibration=confident(rows),
+        expected=learn(target, rows),
+        design_effect=round(batch_means(errors, block_lengths(len(errors))), 2)
+        if ordered
+        else None,
+    )
+
+
+def _by_class(rows: Sequence[Scored]) -> dict[str, ClassErrors]:
+    sizes = Counter(class_name(row) for row in rows)
+    wrong = Counter(class_name(row) for row in rows if row.error)
+    return {
+        name: ClassErrors(n=n, n_wrong=wrong[name])
+        for name, n in sizes.most_common(MAX_CLASSES)
+        if n >= MIN_CLASS_ROWS
+    }
+
+
+def class_name(row: Scored) -> str:
+    """Give the true class of a row, for people."""
+    return row.truth if isinstance(row.truth, str) else f"{row.truth:g}"
+
+
+@dataclass(frozen=True, slots=True)
+class LossCounter:
+    """Which bins a labelled row falls into."""
+
+    streams: tuple[WatchedStream, ...]
+    n_classes: dict[str, int]
+    """Stream of the wrong answers of each class."""
+    errors: int | None
+    """Stream of all wrong answers. `None`: the target is a number."""
+    loss: int | None
+    binner: Binner | None
+
+    def bins(self, row: Scored) -> list[tuple[int, int]]:
+        """Give (stream, bin) of everything that a row says."""
+        found: list[tuple[int, int]] = []
+        if self.errors is not None:
+            found.append((self.errors, int(row.error)))
+            own = self.n_classes.get(class_name(row))
+            if own is not None:
+                found.append((own, int(row.error)))
+        if self.loss is not None and self.binner is not None and not math.isnan(row.loss):
+            found.append((self.loss, int(self.binner.bins([row.loss])[0])))
+        return found
+
+
+def loss_counter(quality: Quality, tolerance: Tolerance) -> LossCounter:
+    """Give the streams of a certified quality, and where rows are counted in them."""
+    design = quality.design_effect or tolerance.unmeasured_design_effect
+    streams: list[WatchedStream] = []
+    by_class: dict[str, int] = {}
+    if quality.target.kind is not TargetKind.NUMBER:
+        n_wrong = round(quality.mean_error * quality.n)
+        whole = ClassErrors(n=quality.n, n_wrong=n_wrong)
+        streams.append(_watch_errors(ERRORS, whole, tolerance, (1.0, design)))
+        for name, errors in quality.by_class.items():
+            by_class[name] = len(streams)
+            title = f"{ERRORS} where the truth is {name}"
+            streams.append(_watch_errors(title, errors, tolerance, (CLASS_WEIGHT, design)))
+    n_shares = len(streams)
+    if quality.loss is not None:
+        streams += watch_columns((quality.loss,), {}, tolerance)
+    return LossCounter(
+        streams=tuple(streams),
+        n_classes=by_class,
+        errors=0 if n_shares else None,
+        loss=n_shares if quality.loss is not None else None,
+        binner=quality.loss.binner() if quality.loss is not None else None,
+    )
+
+
+def _watch_errors(
+    name: str, certified: ClassErrors, tolerance: Tolerance, costs: tuple[float, float]
+) -> WatchedStream:
+    """Watch a share of wrong answers as a mean, whose bets are finer than those on rare shares.
+
+    The error of the certified share is the larger of three standard errors and the distance to
+    the Clopper-Pearson bound, which matters where few answers were wrong.
+
+    Args:
+        name: of the stream.
+        certified: how many were wrong.
+        tolerance: what is forgiven.
+        costs: weight of the stream, and how many rows count as one.
+    """
+    weight, design = costs
+    share = (certified.n_wrong + 0.5) / (certified.n + 1)
+    variance = share * (1 - share)
+    bound = share_upper_bound(certified.n_wrong, certified.n) - share
+    error = max(bound, Z * math.sqrt(variance / certified.n), 1e-6)
+    # As many rows as have this sampling error: a small count is worth less than its number.
+    n_counted = max(1.0, variance * (Z / error) ** 2)
+    functional = Functional(
+        name=name,
+        form=Form.MEAN,
+        values=np.array([0.0, 1.0]),
+        applies=np.ones(2, dtype=np.bool_),
+    )
+    masses = np.array([1 - share, share])
+    table = bet_table((functional,), masses, n_counted, {name: design}, tolerance)
+    return WatchedStream(
+        name=name,
+        weight=weight,
+        masses=masses,
+        n_reference=certified.n,
+        functionals=(functional,),
+        table=table,
+        design_effects=(design,),
+        bin_names=("right", "wrong"),
+    )
+
+
+def describe_loss(stream: WatchedStream, functional: int, counts: Floats) -> Effect:
+    """Give the growth of a share of wrong answers, or the shift of a loss in its certified sd."""
+    if stream.column is not None:
+        return effect_of(stream, functional, counts)
+    n = float(counts.sum())
+    share = float(counts[1]) / n if n > 0 else float(stream.masses[1])
+    independent = n / stream.design_effects[0]
+    low, high = share_interval(share * independent, independent)
+    certified = float(stream.masses[1])
+    return Effect(
+        value=share - certified,
+        interval=(low - certified, high - certified),
+        unit="share",
+        n=int(n),
+        summary=f"{stream.name}: {share:.2%} of {int(n)}, certified {certified:.2%}",
+    )
