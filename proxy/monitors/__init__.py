@@ -52,6 +52,10 @@ class Engine:
             resolve_evidence=self.resolve_evidence,
         )
 
+    def mid_tick_utc_s(self, now_s: float) -> float:
+        """Give the middle, in seconds since 1970 in UTC, of the tick that ends at `now_s`."""
+        return now_s + self.utc_offset_s - self.tick_s / 2
+
 
 class Monitor(Protocol):
     """One watched quality."""

@@ -12,6 +12,7 @@ from proxy.monitors.settings import DriftSettings
 from proxy.records import AlarmName, Finding, Observation, Rows, Side, Verdict
 from proxy.stats.conclude import Wording, conclude, detail_of, unknown
 from proxy.stats.drift import profile_watch
+from proxy.stats.evidence import SideEvidence, evidence_of
 
 
 class InputDrift:
@@ -24,6 +25,7 @@ class InputDrift:
     ) -> None:
         """Watch against the benchmark's input profile; without one nothing can be said."""
         profile = benchmark.input if benchmark is not None and settings.enabled else None
+        self._engine = engine
         self._watch = profile_watch(profile, settings.rule(engine.tick_s), engine.certainty)
         self._wording = Wording(
             name=self.name, rows="rows", min_rows=settings.min_rows, tick_s=engine.tick_s
@@ -39,7 +41,7 @@ class InputDrift:
         """Fold the rows since the last tick and conclude."""
         if self._watch is None:
             return unknown(self.name, now_s, self._why_unknown)
-        self._watch.tick()
+        self._watch.tick(self._engine.mid_tick_utc_s(now_s))
         if misfit := self._watch.misfit():
             return unknown(self.name, now_s, misfit)
         breached = self._watch.watch.breach is not None
@@ -65,6 +67,10 @@ class InputDrift:
             "ticks_to_learn": 0 if self._watch.learner is None else self._watch.learner.left,
         }
         return detail_of(self._watch.watch, self._wording) | counted
+
+    def evidence(self) -> SideEvidence | None:
+        """Give what the watch knows, for who explains it; `None` without a reference."""
+        return None if self._watch is None else evidence_of(self._watch.watch, self._wording)
 
     def reset(self) -> None:
         """Forget the evidence."""

@@ -17,6 +17,8 @@ from proxy.records import AlarmName, Case, Finding, Model, Observation, Rows, Si
 from proxy.stats.conclude import Wording, conclude, detail_of, unknown, verdict_of
 from proxy.stats.conditional_watch import ConditionalWatch, conditional_watch, split
 from proxy.stats.drift import ProfileWatch, profile_watch
+from proxy.stats.evidence import SideEvidence, evidence_of
+from proxy.stats.watch import Watch
 
 
 class OutputDrift:
@@ -29,6 +31,7 @@ class OutputDrift:
     ) -> None:
         """Watch against the benchmark's output profiles; without one nothing can be said."""
         outputs = benchmark.outputs if benchmark is not None and settings.enabled else {}
+        self._engine = engine
         self._watches: dict[Model, ProfileWatch] = {}
         self._within: dict[Model, ConditionalWatch] = {}
         rule, (part, rest) = settings.rule(engine.tick_s), split(engine.certainty)
@@ -60,18 +63,21 @@ class OutputDrift:
     def judge(self, now_s: float) -> Finding:
         """Fold the answers since the last tick and conclude about the candidate."""
         for watch in (*self._watches.values(), *self._within.values()):
-            watch.tick()
+            watch.tick(self._engine.mid_tick_utc_s(now_s))
         candidate = self._watches.get(Model.CANDIDATE)
         if candidate is None:
             return unknown(self.name, now_s, self._why_unknown)
         if misfit := candidate.misfit():
             return unknown(self.name, now_s, misfit)
+        return conclude(self._spoken(candidate), self._wording, now_s, self._shared())
+
+    def _spoken(self, candidate: ProfileWatch) -> Watch:
+        """Give the watch that has something to say about the candidate."""
         within = self._within.get(Model.CANDIDATE)
-        spoken = candidate.watch
-        if spoken.breach is None and within is not None and within.watch.breach is not None:
-            # No column moved, so it is what belongs to the classes that did.
-            spoken = within.watch
-        return conclude(spoken, self._wording, now_s, self._shared())
+        if candidate.watch.breach is None and within is not None:
+            # When no column moved, it may be what belongs to the classes that did.
+            return candidate.watch if within.watch.breach is None else within.watch
+        return candidate.watch
 
     def _shared(self) -> Verdict:
         """Say whether the stable's answers drift too, so that the cause is shared."""
@@ -115,6 +121,19 @@ class OutputDrift:
         more = detail_of(within.watch, self._wording)
         streams = [*_listed(detail.pop("streams")), *_listed(more.pop("streams"))]
         return detail | {"within_classes": more, "streams": streams}
+
+    def evidence(self) -> SideEvidence | None:
+        """Give what the candidate's watch knows, for who explains it; `None` without one."""
+        candidate = self._watches.get(Model.CANDIDATE)
+        if candidate is None:
+            return None
+        known = evidence_of(candidate.watch, self._wording)
+        spoken = self._spoken(candidate)
+        if spoken is candidate.watch:
+            return known
+        # The columns within classes are none of the rows: those stay the candidate's.
+        columns = evidence_of(spoken, self._wording).columns
+        return msgspec.structs.replace(known, columns=columns)
 
     def reset(self) -> None:
         """Forget the evidence about both models."""

@@ -67,6 +67,7 @@ def bet_table(
     n_reference: float,
     design_effects: dict[str, float] | None,
     tolerance: Tolerance,
+    common: Floats | None = None,
 ) -> BetTable:
     """Give the bets on every functional of one stream.
 
@@ -76,6 +77,9 @@ def bet_table(
         n_reference: reference rows; with dependent rows only n / design effect of them count.
         design_effects: by functional name, 1 where not named; `None` when not measured.
         tolerance: what is forgiven.
+        common: float array [bins]: the reference that decides which bets are laid, for a table that
+            takes the place of another. A bet that cannot be laid then says nothing: what it won
+            under the other table is kept. `None`: `masses` decides.
     """
     growth: list[Floats] = []
     owners: list[int] = []
@@ -84,7 +88,10 @@ def bet_table(
         measured = 1.0 if design_effects is None else design_effects.get(functional.name, 1.0)
         temper = tolerance.unmeasured_design_effect if design_effects is None else measured
         n_counted = max(1.0, n_reference * functional.share_of_rows(masses) / measured)
-        for up, column in _bets(functional, masses, n_counted, tolerance):
+        is_common = functional.mean(masses if common is None else common) >= COMMON
+        for up, column in _bets(functional, masses, n_counted, tolerance, is_common=is_common):
+            if common is not None and (column == DEAD).all():
+                column = np.zeros_like(column)  # noqa: PLW2901 - the dead bet is put to sleep
             growth.append(np.where(functional.applies, column, 0.0) / temper)
             owners.append(index)
             upward.append(up)
@@ -106,14 +113,19 @@ def tolerated_share(share: float, n_reference: float, tolerance: Tolerance) -> f
 
 
 def _bets(
-    functional: Functional, masses: Floats, n_reference: float, tolerance: Tolerance
+    functional: Functional,
+    masses: Floats,
+    n_reference: float,
+    tolerance: Tolerance,
+    *,
+    is_common: bool,
 ) -> list[tuple[bool, Floats]]:
     """Give (upward, log factor per bin) of each bet on a functional."""
     if functional.form is Form.MEAN:
         return _mean_bets(functional, masses, n_reference, tolerance)
     share = functional.mean(masses)
     bets = _growth_bets(functional.values, tolerated_share(share, n_reference, tolerance))
-    if share >= COMMON and not tolerance.worse_only:
+    if is_common and not tolerance.worse_only:
         error = tolerance.reference_z * math.sqrt(share / n_reference)
         bets += _loss_bets(functional.values, _shifted(share, -tolerance.effect) - error)
     return bets

@@ -46,7 +46,7 @@ def conclude(watch: Watch, wording: Wording, now_s: float, shared: Verdict) -> F
     n = n_current(watch)
     stream = watch.strongest() if watch.breach is None else watch.blamed()[0]
     blames = tuple(blame_of(watch, wording, member) for member in watch.blamed())
-    effect = wording.describe(watch.streams[stream], watch.carrier(stream), watch.current(stream))
+    effect = wording.describe(watch.seen(stream), watch.carrier(stream), watch.current(stream))
     verdict, reason = _verdict(watch, wording, n)
     if blames:
         reason = "; ".join(blame.summary for blame in blames[:3])
@@ -112,7 +112,7 @@ def n_current(watch: Watch) -> int:
 
 def blame_of(watch: Watch, wording: Wording, stream: int) -> Blame:
     """Give what one stream shows now."""
-    watched = watch.streams[stream]
+    watched = watch.seen(stream)
     effect = wording.describe(watched, watch.carrier(stream), watch.current(stream))
     return Blame(
         subject=watched.name,
@@ -128,7 +128,8 @@ def blame_of(watch: Watch, wording: Wording, stream: int) -> Blame:
 def detail_of(watch: Watch, wording: Wording) -> dict[str, object]:
     """Give every stream with its effect, evidence and histograms, ready for JSON."""
     streams: list[dict[str, object]] = []
-    for index, watched in enumerate(watch.streams):
+    for index in range(len(watch.streams)):
+        watched = watch.seen(index)
         counts = watch.current(index)
         blame = blame_of(watch, wording, index)
         total = max(1.0, float(counts.sum()))

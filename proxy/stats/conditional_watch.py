@@ -80,10 +80,10 @@ class ConditionalWatch(ProfileWatch):
         if self._n_held >= FLUSH_ROWS:
             self._flush()
 
-    def tick(self) -> None:
+    def tick(self, utc_s: float | None = None) -> None:
         """Fold the rows since the last tick."""
         self._flush()
-        super().tick()
+        super().tick(utc_s)
 
     def reset(self) -> None:
         """Forget the evidence, and what is not counted yet."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 from scipy.special import chdtri
 
 from proxy.stats.functionals import Bins, Floats, Form, Functional
@@ -68,7 +69,9 @@ def batch_means(values: Floats, lengths: Sequence[int]) -> float:
     return largest
 
 
-def measure(functionals: Sequence[Functional], bins: Bins) -> dict[str, float]:
+def measure(
+    functionals: Sequence[Functional], bins: Bins, groups: Bins | None = None
+) -> dict[str, float]:
     """Give the design effect of each functional from the bins of rows in order of time.
 
     What is rare cannot show its own clusters. So every tail counts as at least as clustered as the
@@ -79,6 +82,8 @@ def measure(functionals: Sequence[Functional], bins: Bins) -> dict[str, float]:
     Args:
         functionals: the functionals of one column.
         bins: int array [rows] in order of time: the bin of each row.
+        groups: int array [rows]: groups, such as hours of the day, whose means are known and so
+            make no rows alike. `None`: all rows are one group.
 
     Returns:
         Design effects by functional name, at least 1.
@@ -92,6 +97,8 @@ def measure(functionals: Sequence[Functional], bins: Bins) -> dict[str, float]:
         if functional.form is Form.SHARE and values.sum() < MIN_HITS:
             rare.append(functional.name)
         else:
+            if groups is not None:
+                values = _within(values, groups[counted])
             measured[functional.name] = batch_means(values, lengths)
     return with_borrowed(measured, rare)
 
@@ -106,6 +113,13 @@ def with_borrowed(measured: dict[str, float], rare: Sequence[str]) -> dict[str, 
         borrowed = min(largest, UNSEEN_SPECIAL) if name in SPECIAL else largest
         complete.setdefault(name, borrowed)
     return complete
+
+
+def _within(values: Floats, groups: Bins) -> Floats:
+    """Give values less the mean of their group."""
+    means = np.bincount(groups, weights=values) / np.maximum(np.bincount(groups), 1)
+    centred: Floats = values - means[groups]
+    return centred
 
 
 def _borrow(measured: dict[str, float], side: Sequence[str]) -> None:

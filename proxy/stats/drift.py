@@ -17,6 +17,7 @@ from proxy.stats.dependence import DependenceLearner
 from proxy.stats.multivariate import WEIGHT, Multivariate
 from proxy.stats.profile import Profile
 from proxy.stats.reference import ColumnProfile
+from proxy.stats.slots import Slots, with_seasons, within_hours
 from proxy.stats.streams import WatchedStream, watch_columns
 from proxy.stats.watch import Watch
 
@@ -40,6 +41,7 @@ class ProfileWatch:
         columns = chosen(profile, rule)
         multivariate = together(profile, columns)
         self.watch = self._new_watch()
+        self._slots = Slots(self.watch, rule.tolerance)
         self.counter = ColumnCounter(columns, multivariate, self.watch, rule.max_rows)
         if rule.learn_ticks > 0 and not profile.ordered:
             self.learner = self._new_learner()
@@ -48,8 +50,14 @@ class ProfileWatch:
         """Take rows of the watched side."""
         self.counter.count(rows)
 
-    def tick(self) -> None:
-        """Fold the rows since the last tick; learn from them while there is something to learn."""
+    def tick(self, utc_s: float | None = None) -> None:
+        """Fold the rows since the last tick; learn from them while there is something to learn.
+
+        `utc_s`: the middle of the tick, in seconds since 1970; it tells the season slot. `None`:
+        not known, and every hour is compared with the whole reference.
+        """
+        if utc_s is not None:
+            self._slots.follow(utc_s)
         self.counter.flush()
         counts = self.watch.pending
         self.watch.tick()
@@ -91,16 +99,18 @@ class ProfileWatch:
     def _new_watch(self) -> Watch:
         columns = chosen(self._profile, self._rule)
         multivariate = together(self._profile, columns)
+        seasons = self._profile.seasons
+        columns = within_hours(columns, seasons)
         learnt = self.learnt
         if learnt is not None:
             columns = _with(columns, learnt)
         streams = watch_columns(columns, self._rule.weights, self._rule.tolerance)
         if multivariate is not None:
-            derived = multivariate.derived
+            derived = within_hours(multivariate.derived, seasons)
             if learnt is not None:
                 derived = _with(derived, learnt[len(columns) :])
             streams += watch_derived(multivariate, derived, self._rule.tolerance)
-        return Watch(streams, self._certainty)
+        return Watch(with_seasons(streams, seasons), self._certainty)
 
     def _new_learner(self) -> DependenceLearner:
         watch = self.watch
@@ -128,6 +138,7 @@ class ProfileWatch:
 
     def _replace(self, successor: Watch) -> None:
         self.watch = successor
+        self._slots = Slots(successor, self._rule.tolerance)
         self._probation = None
         self.counter.into(successor)
 

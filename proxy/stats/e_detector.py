@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,6 +75,23 @@ class Layout:
         self.bet_weights: Singles = np.zeros(self.n_bets, dtype=np.float32)
         for stream, bets in enumerate(self.bets):
             self.bet_weights[bets] = self.weights[stream] / tables[stream].n_bets
+
+    def swap(self, stream: int, table: BetTable) -> None:
+        """Score a stream by another table of the same shape from now on.
+
+        The factor of each tick is then a bet against the null hypothesis of that tick, so what the
+        evidence promises holds whatever table each tick was scored by.
+        """
+        place = self.order.index(stream)
+        number = next(
+            i for i, g in enumerate(self.groups) if g.streams.start <= place < g.streams.stop
+        )
+        group = self.groups[number]
+        if group.growth.ndim == 2:  # noqa: PLR2004 - [bins, bets]: shared until now
+            n_streams = group.streams.stop - group.streams.start
+            group = replace(group, growth=np.repeat(group.growth[np.newaxis], n_streams, axis=0))
+            self.groups[number] = group
+        group.growth[place - group.streams.start] = table.growth
 
     def _add_group(self, start: int) -> int:
         """Add the longest run of streams that fit together; give the place after it."""

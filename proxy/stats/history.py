@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from proxy.stats.e_detector import Singles
+from proxy.stats.e_detector import Layout, Singles
 from proxy.stats.functionals import Floats
 
 FINE_TICKS: Final = 64
@@ -63,6 +63,40 @@ class CountHistory:
         self._fine[:] = 0
         self._coarse[:] = 0
         self.n_ticks = 0
+
+
+class ExpectedCounts:
+    """How many rows the reference would have had in each bin, tick by tick.
+
+    Where the reference changes with the hour, it is what the history is to be compared with.
+    """
+
+    def __init__(self, layout: Layout, n_ticks: int) -> None:
+        """Begin beside a history that has seen `n_ticks` ticks; no stream is known yet."""
+        self._bins = layout.bins
+        self._starts = np.sort([bins.start for bins in layout.bins])
+        self._lengths = np.diff(self._starts, append=layout.n_bins)
+        self._masses = np.zeros(layout.n_bins, dtype=np.float32)
+        self._history = CountHistory(layout.n_bins)
+        self._history.n_ticks = n_ticks
+
+    def set(self, stream: int, masses: Floats) -> None:
+        """Compare a stream with these masses from now on."""
+        self._masses[self._bins[stream]] = masses
+
+    def push(self, counts: Singles) -> None:
+        """Remember what was to be expected of a tick with as many rows as `counts`."""
+        rows = np.add.reduceat(counts, self._starts)
+        self._history.push(self._masses * np.repeat(rows, self._lengths))
+
+    def masses(self, stream: int, n_ticks: int) -> Floats | None:
+        """Give the mixture over the last ticks; `None` when nothing is known about the stream."""
+        expected = self._history.last(n_ticks, self._bins[stream])
+        total = float(expected.sum())
+        if total <= 0:
+            return None
+        masses: Floats = expected / total
+        return masses
 
 
 def onset_ticks(ticks: NDArray[np.float32], score: Floats) -> int:

@@ -141,6 +141,18 @@ def derive(basis: Multivariate, standard: Floats) -> list[Floats]:
     return found
 
 
+def derived_columns(
+    multivariate: Multivariate, columns: Mapping[str, Sequence[Scalar]]
+) -> dict[str, list[Scalar]]:
+    """Give the derived columns of rows by name; NaN where a product has no number."""
+    standard = standardise(multivariate, [to_numbers(columns[n]) for n in multivariate.columns])
+    found = derive(multivariate, standard)
+    return {
+        name: [*values.tolist()]
+        for name, values in zip(derived_names(multivariate), found, strict=True)
+    }
+
+
 def _pairs(correlation: Floats) -> tuple[tuple[int, int], ...]:
     """Give the most correlated pairs, the strongest first."""
     above = np.argwhere(np.triu(np.abs(correlation), k=1) >= MIN_CORRELATION)

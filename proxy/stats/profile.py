@@ -11,8 +11,9 @@ from msgspec import Struct
 from proxy.records import Scalar
 from proxy.stats.conditional import Conditional
 from proxy.stats.functionals import N_SPECIAL_BINS
-from proxy.stats.multivariate import Multivariate, build_multivariate
+from proxy.stats.multivariate import Multivariate, build_multivariate, derived_columns
 from proxy.stats.reference import ColumnProfile, build_column
+from proxy.stats.season import Seasons, about_seasons, find_seasons
 
 SMALL_REFERENCE: Final = 1000
 MAX_ROWS: Final = 500_000
@@ -34,6 +35,8 @@ class Profile(Struct, frozen=True, kw_only=True):
     """Derived columns that show changed correlations. `None`: there is nothing to look at."""
     conditional: Conditional | None = None
     """Answers only: columns within predicted classes. `None`: there is nothing to look at."""
+    seasons: Seasons | None = None
+    """Columns that depend on the hour. `None`: none does, or the times of rows were not known."""
     warnings: tuple[str, ...] = ()
     """What a reader of the certificate should know, one sentence each."""
 
@@ -44,6 +47,7 @@ def build_profile(
     *,
     ordered: bool,
     times_s: Sequence[float] | None = None,
+    known: Sequence[ColumnProfile] | None = None,
 ) -> Profile:
     """Give the profile of reference rows.
 
@@ -52,30 +56,54 @@ def build_profile(
             counted and warned about.
         rng: draws 500,000 rows, kept in their order, when there are more.
         ordered: the rows are in order of time. Then the design effect is measured.
-        times_s: seconds since 1970 in UTC of each row, rising. `None`: not known.
+        times_s: seconds since 1970 in UTC of each row, rising; then the rows are in order of time,
+            and columns that depend on the hour are found. `None`: not known.
+        known: profiles of all rows, when `columns` is only a sample of them.
 
     Returns:
         The profile. It is usable for any input, down to no row at all; its warnings say what it
         cannot see.
     """
+    ordered = ordered or times_s is not None
     n = max((len(values) for values in columns.values()), default=0)
     if n > MAX_ROWS:
         kept = np.sort(rng.choice(n, MAX_ROWS, replace=False))
         columns = {name: [values[row] for row in kept] for name, values in columns.items()}
         times_s = None if times_s is None else [times_s[row] for row in kept]
         n = MAX_ROWS
-    profiles = tuple(
-        build_column(name, values, ordered=ordered) for name, values in columns.items()
-    )
+    profiles = tuple(known or ())
+    if known is None:
+        profiles = tuple(build_column(name, columns[name], ordered=ordered) for name in columns)
+    n = max((one.n for one in profiles), default=n)
     multivariate = build_multivariate(columns, profiles, ordered=ordered)
-    warnings = [*_warn_of_size(n), *(text for column in profiles for text in _warn_of(column))]
+    seasons, notes = _seasons(columns, profiles, multivariate, times_s)
+    seasonal = set() if seasons is None else {one.name for one in seasons.columns}
+    warnings = [*_warn_of_size(n), *notes]
+    for column in profiles:
+        warnings += _warn_of(column, is_seasonal=column.name in seasonal)
     return Profile(
         n=n,
         ordered=ordered,
         columns=profiles,
         multivariate=multivariate,
+        seasons=seasons,
         warnings=tuple(warnings),
     )
+
+
+def _seasons(
+    columns: Mapping[str, Sequence[Scalar]],
+    profiles: Sequence[ColumnProfile],
+    multivariate: Multivariate | None,
+    times_s: Sequence[float] | None,
+) -> tuple[Seasons | None, list[str]]:
+    """Give the seasons of columns and of derived columns, and what to say about them."""
+    if times_s is None or not profiles:
+        return None, []
+    derived = () if multivariate is None else multivariate.derived
+    values = {} if multivariate is None else derived_columns(multivariate, columns)
+    seasons = find_seasons({**columns, **values}, (*profiles, *derived), times_s)
+    return seasons, about_seasons(times_s, seasons)
 
 
 def _warn_of_size(n: int) -> list[str]:
@@ -87,7 +115,7 @@ def _warn_of_size(n: int) -> list[str]:
     ]
 
 
-def _warn_of(column: ColumnProfile) -> list[str]:
+def _warn_of(column: ColumnProfile, *, is_seasonal: bool) -> list[str]:
     missing = column.masses[-N_SPECIAL_BINS]
     texts: list[str] = []
     if column.n and not column.edges and not column.categories:
@@ -96,7 +124,7 @@ def _warn_of(column: ColumnProfile) -> list[str]:
     elif len(column.edges) == 1 or len(column.categories) == 1:
         texts.append(f"{column.name}: always the same value; any other value will be reported")
     largest = max((column.design_effects or {}).values(), default=1.0)
-    if largest > DEPENDENT:
+    if largest > DEPENDENT and not is_seasonal:
         texts.append(
             f"{column.name}: rows depend on each other ({largest:.0f} rows are worth one): small "
             f"shifts of this column need many rows"

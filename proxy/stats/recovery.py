@@ -34,17 +34,24 @@ class Recovery:
     tick_bet: float
     row_bet: float
     design_effect: float
+    healthy: float = 0.0
+    """Mean score of the reference that the breach was compared with."""
     tick_wealth: float = 0.0
     row_wealth: float = 0.0
 
-    def fold(self, counts: Floats) -> None:
-        """Add one tick of counts of the stream; a tick without rows says nothing."""
+    def fold(self, counts: Floats, moved: float = 0.0) -> None:
+        """Add one tick of counts of the stream; a tick without rows says nothing.
+
+        `moved`: how much the mean score of the reference is higher than it was in the breach,
+        because another hour of the day is compared with another slot.
+        """
         n = float(counts.sum())
         if n <= 0:
             return
-        gain = self.limit - float(counts @ self.score) / n
+        limit = self.limit + moved
+        gain = limit - float(counts @ self.score) / n
         tick = math.log(max(1 - SAFE_BET, 1 + self.tick_bet * gain))
-        rows = np.log(np.maximum(1 - SAFE_BET, 1 + self.row_bet * (self.limit - self.score)))
+        rows = np.log(np.maximum(1 - SAFE_BET, 1 + self.row_bet * (limit - self.score)))
         row = min(float(counts @ rows) / self.design_effect, math.log(10))
         self.tick_wealth = min(LARGEST, (1 + self.tick_wealth) * math.exp(tick))
         self.row_wealth = min(LARGEST, (1 + self.row_wealth) * math.exp(max(row, -50.0)))
@@ -76,4 +83,5 @@ def recovery_of(score: Floats, reference: Floats, breach: Floats, design_effect:
         tick_bet=SAFE_BET / worst,
         row_bet=min(SAFE_BET / worst, lead / (variance + lead * lead)),
         design_effect=max(1.0, design_effect),
+        healthy=healthy,
     )

@@ -21,6 +21,7 @@ class _Recovery(Struct, frozen=True):
     bets: tuple[float, float]
     design_effect: float
     wealth: tuple[float, float]
+    healthy: float = 0.0
 
 
 class _Breach(Struct, frozen=True):
@@ -40,9 +41,11 @@ class _State(Struct, frozen=True):
 def fingerprint(watch: Watch) -> bytes:
     """Give a hash of what is watched and how: evidence fits no other."""
     digest = hashlib.sha256()
-    for stream in watch.streams:
+    for stream in watch.certified:
         digest.update(stream.name.encode())
         digest.update(stream.table.growth.tobytes())
+        if stream.season is not None:
+            digest.update(msgspec.json.encode(stream.season))
     return digest.digest()[:16]
 
 
@@ -110,6 +113,7 @@ def _pack(stream: int, recovery: Recovery) -> _Recovery:
         (recovery.tick_bet, recovery.row_bet),
         recovery.design_effect,
         (recovery.tick_wealth, recovery.row_wealth),
+        recovery.healthy,
     )
 
 
@@ -125,6 +129,7 @@ def _unpack(detector: EDetector, saved: _Breach) -> Breach:
             design_effect=item.design_effect,
             tick_wealth=item.wealth[0],
             row_wealth=item.wealth[1],
+            healthy=item.healthy,
         )
         for item in saved.recoveries
     }

@@ -12,6 +12,7 @@ from proxy.stats.bets import BetTable, bet_table
 from proxy.stats.demands import Tolerance
 from proxy.stats.functionals import Floats, Form, Functional
 from proxy.stats.reference import ColumnProfile
+from proxy.stats.season import ColumnSeason
 
 NOT_WORSE: Final = frozenset(
     {"spread", "skew", "shape", "below the reference", "lowest 0.1 %", "lowest 1 %"}
@@ -37,6 +38,8 @@ class WatchedStream:
     """The certified column; `None` for streams that are no columns."""
     members: frozenset[str] = frozenset()
     """Streams that this one is made of. When one of them is to blame, this one is not."""
+    season: ColumnSeason | None = None
+    """`None`: it is compared with the same reference at every hour."""
 
 
 def watch_columns(
@@ -64,7 +67,7 @@ def watch_columns(
                 n_reference=column.n,
                 functionals=functionals,
                 table=table,
-                design_effects=_design_effects(functionals, effects, tolerance),
+                design_effects=design_effects_of(functionals, effects, tolerance),
                 bin_names=tuple(column.bin_names()),
                 column=column,
             )
@@ -115,9 +118,10 @@ def watch_shares(
     return tuple(streams)
 
 
-def _design_effects(
+def design_effects_of(
     functionals: Sequence[Functional], measured: dict[str, float] | None, tolerance: Tolerance
 ) -> tuple[float, ...]:
+    """Give how many rows count as one, by functional."""
     if measured is None:
         return tuple(tolerance.unmeasured_design_effect for _ in functionals)
     return tuple(measured.get(functional.name, 1.0) for functional in functionals)

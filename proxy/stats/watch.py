@@ -9,8 +9,8 @@ probability at most exp(-confirmation); and the recovery's, a reverse bet on eve
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from proxy.stats.demands import Certainty
 from proxy.stats.e_detector import EDetector, Layout, Singles
 from proxy.stats.functionals import Bins, Floats
-from proxy.stats.history import FINE_TICKS, CountHistory, onset_ticks
+from proxy.stats.history import FINE_TICKS, CountHistory, ExpectedCounts, onset_ticks
 from proxy.stats.recovery import Recovery, recovery_of
 from proxy.stats.streams import WatchedStream
 
@@ -61,11 +61,15 @@ class Watch:
     def __init__(self, streams: Sequence[WatchedStream], certainty: Certainty) -> None:
         """Make an engine without evidence; its memory is fixed from now on."""
         self.streams = tuple(streams)
+        """As compared with now; a stream with a season changes with the hour."""
+        self.certified = self.streams
+        """As they were in the beginning: what evidence is saved for."""
         self._resolve_evidence = certainty.resolve_evidence
         layout = Layout([s.table for s in streams], [s.weight for s in streams])
         self.layout = layout
         self.detector = EDetector(layout, certainty.run_length_ticks, certainty.min_ticks)
         self.history = CountHistory(layout.n_bins)
+        self._expected: ExpectedCounts | None = None
         self.pending: Singles = np.zeros(layout.n_bins, dtype=np.float32)
         self.breach: Breach | None = None
         self.ticks_without_rows = 0
@@ -80,6 +84,18 @@ class Watch:
         """Count rows of a stream, given the number of rows in each bin."""
         self.pending[self.layout.bins[stream]] += counts
 
+    def enter(self, changed: Mapping[int, WatchedStream]) -> None:
+        """Compare streams with other masses from now on: another hour of the day has begun."""
+        streams = list(self.streams)
+        for place, stream in changed.items():
+            streams[place] = stream
+            self.layout.swap(place, stream.table)
+        self.streams = tuple(streams)
+        if self._expected is None:
+            self._expected = ExpectedCounts(self.layout, self.history.n_ticks)
+        for place, stream in changed.items():
+            self._expected.set(place, stream.masses)
+
     def tick(self) -> None:
         """Fold what was counted since the last tick."""
         counts, self.pending = self.pending, np.zeros_like(self.pending)
@@ -89,6 +105,8 @@ class Watch:
         self.ticks_without_rows = 0
         self._n_calm += 1
         self.history.push(counts)
+        if self._expected is not None:
+            self._expected.push(counts)
         factors = self.detector.score(counts)
         self.detector.fold(factors)
         if self.breach is not None:
@@ -146,8 +164,22 @@ class Watch:
 
     def current(self, stream: int) -> Floats:
         """Give the counts of a stream since the breach began, else of the last calm ticks."""
-        ticks = min(FINE_TICKS, self._n_calm) if self.breach is None else self.breach.onset
-        return self.history.last(ticks, self.layout.bins[stream])
+        return self.history.last(self._ticks_shown(), self.layout.bins[stream])
+
+    def seen(self, stream: int) -> WatchedStream:
+        """Give a stream as it was compared with over the ticks of `current`.
+
+        With a season these ticks may have met several slots: then its masses are their mixture.
+        """
+        return self._mixed(stream, self._ticks_shown())
+
+    def _ticks_shown(self) -> int:
+        return min(FINE_TICKS, self._n_calm) if self.breach is None else self.breach.onset
+
+    def _mixed(self, stream: int, n_ticks: int) -> WatchedStream:
+        watched = self.streams[stream]
+        masses = None if self._expected is None else self._expected.masses(stream, n_ticks)
+        return watched if masses is None else replace(watched, masses=masses)
 
     def reset(self) -> None:
         """Forget the evidence and the breach, not the picture of the last ticks."""
@@ -176,7 +208,10 @@ class Watch:
         grown = breach.confirmation * np.exp(factors)
         breach.confirmation = np.minimum(grown, np.float32(LARGEST_CONFIRMATION))
         for stream, recovery in breach.recoveries.items():
-            recovery.fold(counts[self.layout.bins[stream]].astype(np.float64))
+            moved = 0.0
+            if self.streams[stream] is not self.certified[stream]:
+                moved = float(self.streams[stream].masses @ recovery.score) - recovery.healthy
+            recovery.fold(counts[self.layout.bins[stream]].astype(np.float64), moved)
         if self.recovery < RECOVERING:
             breach.fresh.reset()
             breach.n_recovering = 0
@@ -205,7 +240,7 @@ class Watch:
             if stream in breach.recoveries or len(breach.recoveries) >= MAX_BLAMED:
                 continue
             carrier = self.carrier(stream)
-            watched = self.streams[stream]
+            watched = self._mixed(stream, breach.onset)
             breach.recoveries[stream] = recovery_of(
                 self.score(stream),
                 watched.masses,

@@ -61,3 +61,16 @@ def test_missing_values_that_come_in_clusters_are_measured() -> None:
     column = build_column("x", values, ordered=True)
     assert column.design_effects is not None
     assert column.design_effects["missing"] > 20
+
+
+def test_what_groups_explain_makes_no_rows_alike() -> None:
+    """A daily wave makes rows alike; within hours they are independent."""
+    rng = np.random.default_rng(3)
+    hours = np.arange(24_000) // 100 % 24
+    values = rng.normal(size=24_000) + np.sin(2 * np.pi * hours / 24)
+    column = build_column("x", list(values), ordered=False)
+    bins = column.binner().bins(list(values))
+    whole = design_effect.measure(column.functionals(), bins)
+    within = design_effect.measure(column.functionals(), bins, groups=hours)
+    assert whole["location"] > 50
+    assert within["location"] < 2

@@ -98,3 +98,24 @@ def test_layout_does_not_depend_on_memory_addresses() -> None:
 
     assert build().bins == build().bins
     assert build().order == build().order
+
+
+def test_a_swapped_table_scores_its_stream_and_no_other() -> None:
+    """Streams that share a table part when one of them gets another; wealth stays."""
+    other = table((2 * COIN.growth).tolist())
+    layout = Layout([COIN, WIDE, COIN], [1.0, 1.0, 1.0])
+    detector = EDetector(layout, 1e6, 1)
+    counts = np.zeros(layout.n_bins, dtype=np.float32)
+    for bins in layout.bins:
+        counts[bins][1] = 1
+    before = detector.score(counts).copy()
+    detector.fold(before)
+    wealth = detector.wealth.copy()
+    layout.swap(2, other)
+    after = detector.score(counts)
+    assert after[layout.bets[2]] == pytest.approx(2 * before[layout.bets[2]])
+    for stream in (0, 1):
+        assert (after[layout.bets[stream]] == before[layout.bets[stream]]).all()
+    layout.swap(2, COIN)
+    assert (detector.score(counts) == before).all()
+    assert (detector.wealth == wealth).all()

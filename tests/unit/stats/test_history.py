@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from proxy.stats.history import COARSE_SUMS, FINE_TICKS, CountHistory, onset_ticks
+from proxy.stats.bets import BetTable
+from proxy.stats.e_detector import Layout
+from proxy.stats.history import (
+    COARSE_SUMS,
+    FINE_TICKS,
+    CountHistory,
+    ExpectedCounts,
+    onset_ticks,
+)
 
 ALL = slice(None)
 
@@ -51,3 +59,36 @@ def test_onset_is_where_the_evidence_began() -> None:
     ticks = np.array([[10, 0]] * 10 + [[2, 8]] * 5, dtype=np.float32)
     assert onset_ticks(ticks, np.array([-0.5, 1.0])) == 5
     assert onset_ticks(ticks[:0], np.array([-0.5, 1.0])) == 1
+
+
+def expected() -> ExpectedCounts:
+    """Give what is expected of two streams of two bins, beside a history of three ticks."""
+    table = BetTable(
+        growth=np.zeros((2, 1), dtype=np.float32),
+        functional=np.zeros(1, dtype=np.intp),
+        upward=np.ones(1, dtype=np.bool_),
+    )
+    return ExpectedCounts(Layout([table, table], [1.0, 1.0]), 3)
+
+
+def test_expected_masses_are_the_mixture_of_what_was_compared_with() -> None:
+    """Ten rows of one slot and thirty of another: the mixture is one to three."""
+    known = expected()
+    known.set(0, np.array([1.0, 0.0]))
+    known.push(np.array([4.0, 6.0, 1.0, 1.0], dtype=np.float32))
+    known.set(0, np.array([0.0, 1.0]))
+    known.push(np.array([30.0, 0.0, 1.0, 1.0], dtype=np.float32))
+    mixed = known.masses(0, 2)
+    assert mixed is not None
+    assert mixed.tolist() == [0.25, 0.75]
+    last = known.masses(0, 1)
+    assert last is not None
+    assert last.tolist() == [0.0, 1.0]
+
+
+def test_what_was_never_compared_with_a_slot_has_no_expected_masses() -> None:
+    """A stream without a season keeps its own reference."""
+    known = expected()
+    known.set(0, np.array([1.0, 0.0]))
+    known.push(np.ones(4, dtype=np.float32))
+    assert known.masses(1, 1) is None

@@ -58,3 +58,18 @@ def test_breach_without_counts_is_measured_by_its_score() -> None:
     """If the counts of the breach are lost, the worst score stands for it."""
     recovery = recovery_of(SCORE, REFERENCE, np.zeros(2), 1.0)
     assert ticks_until(recovery, 0.01) <= 6
+
+
+def test_another_hour_moves_what_counts_as_recovered() -> None:
+    """Where the reference itself scores higher now, the same rows are nearer to it."""
+    recovery, same = reverse_bet(), reverse_bet()
+    for _ in range(30):
+        recovery.fold(np.array([30.0, 70.0]), moved=10 * float(SCORE[1] - SCORE[0]))
+        same.fold(np.array([30.0, 70.0]))
+    assert recovery.evidence() > math.log(1000) > same.evidence()
+
+
+def test_a_breach_remembers_what_it_was_compared_with() -> None:
+    """Its healthy score is the mean of the score under the reference."""
+    recovery = recovery_of(SCORE, REFERENCE, np.array([10.0, 90.0]), 1.0)
+    assert recovery.healthy == float(REFERENCE @ SCORE)

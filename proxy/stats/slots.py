@@ -1,0 +1,98 @@
+"""How a watch follows the hours: each tick is scored by the slot it belongs to.
+
+Evidence goes on across slots. In each slot a bet keeps its place but is laid against the slot's own
+masses, with the errors of the slot's own rows, so the factor of each tick has a mean of at most 1
+while the column is within tolerance of that hour: what e-detectors promise holds unchanged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from msgspec import structs
+
+from proxy.stats.bets import bet_table
+from proxy.stats.demands import Tolerance
+from proxy.stats.reference import ColumnProfile
+from proxy.stats.season import Seasons
+from proxy.stats.streams import WatchedStream, design_effects_of
+from proxy.stats.watch import Watch
+
+
+def within_hours(
+    columns: Sequence[ColumnProfile], seasons: Seasons | None
+) -> tuple[ColumnProfile, ...]:
+    """Give the columns with design effects measured within hours, where they have a season."""
+    known = {} if seasons is None else {one.name: one for one in seasons.columns}
+    return tuple(
+        structs.replace(column, design_effects=known[column.name].design_effects)
+        if column.name in known
+        else column
+        for column in columns
+    )
+
+
+def with_seasons(
+    streams: Sequence[WatchedStream], seasons: Seasons | None
+) -> tuple[WatchedStream, ...]:
+    """Give the streams with their seasons."""
+    known = {} if seasons is None else {one.name: one for one in seasons.columns}
+    return tuple(replace(stream, season=known.get(stream.name)) for stream in streams)
+
+
+class Slots:
+    """Leads a watch from slot to slot. Tables are made when a slot begins: 1 ms a column."""
+
+    def __init__(self, watch: Watch, tolerance: Tolerance) -> None:
+        """Lead `watch`, whose streams know their seasons; nothing happens before the first tick."""
+        self._watch = watch
+        self._tolerance = tolerance
+        self._slots: dict[int, int] = {}
+        """By stream: the slot that its table is of."""
+
+    def follow(self, utc_s: float) -> None:
+        """Enter the slots of a time, the middle of the coming tick, in seconds since 1970, UTC.
+
+        Time may jump or go backwards: the slot of the time given is entered, whatever came before.
+        """
+        changed: dict[int, WatchedStream] = {}
+        for place, stream in enumerate(self._watch.certified):
+            if stream.season is None:
+                continue
+            slot = stream.season.slot(utc_s)
+            if self._slots.get(place) != slot:
+                self._slots[place] = slot
+                changed[place] = slot_stream(stream, slot, self._tolerance)
+        if changed:
+            self._watch.enter(changed)
+
+
+def slot_stream(stream: WatchedStream, slot: int, tolerance: Tolerance) -> WatchedStream:
+    """Give a stream as it is compared with in one of its slots."""
+    season = stream.season
+    if season is None:
+        return stream
+    return rebased(stream, season.masses[slot], season.n[slot], season.design_effects, tolerance)
+
+
+def rebased(
+    stream: WatchedStream,
+    masses: Sequence[float],
+    n_reference: int,
+    design_effects: dict[str, float] | None,
+    tolerance: Tolerance,
+) -> WatchedStream:
+    """Give a stream with the same bets, laid against other masses of the same bins."""
+    reference = np.asarray(masses, dtype=np.float64)
+    table = bet_table(
+        stream.functionals, reference, n_reference, design_effects, tolerance, stream.masses
+    )
+    return replace(
+        stream,
+        masses=reference,
+        n_reference=n_reference,
+        table=table,
+        design_effects=design_effects_of(stream.functionals, design_effects, tolerance),
+    )
