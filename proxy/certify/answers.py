@@ -11,8 +11,9 @@ from msgspec import structs
 
 from proxy.certify.drive import Answer
 from proxy.certify.recorded import Recorded
-from proxy.certify.reference import CellKind
+from proxy.certify.tables import CellKind
 from proxy.payload.decode import Decoder
+from proxy.payload.schema import Schema, infer
 from proxy.payload.settings import Redact
 from proxy.records import (
     Capture,
@@ -45,6 +46,11 @@ class Decoded:
     def columns(self) -> dict[str, list[Scalar]]:
         """Give all output rows, column by column."""
         return stack(rows for rows in self.outputs if rows is not None)
+
+    def schema(self) -> Schema | None:
+        """Give the form of the answers; `None` when none could be read."""
+        read = [rows for rows in self.outputs if rows is not None]
+        return infer(Side.OUTPUT, {}, read, self.reasons.total())
 
 
 def certifying(redact: Redact) -> Redact:

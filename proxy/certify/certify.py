@@ -18,24 +18,20 @@ from proxy.benchmark import Benchmark
 from proxy.certify.answers import (
     Decoded,
     certifying,
-    decode_inputs,
     decode_outputs,
-    kinds,
     pairs,
-    stack,
 )
 from proxy.certify.conditional import conditional_of, questions
 from proxy.certify.drive import Answer, Line, Step
-from proxy.certify.files import CertifyError
-from proxy.certify.lesson import describe_texts, teach
+from proxy.certify.files import CertifyError, hash_file
+from proxy.certify.inputs import Source, study_inputs, with_texts
+from proxy.certify.lesson import Teacher
 from proxy.certify.recorded import Recorded, read_requests
-from proxy.certify.reference import read_reference
 from proxy.clock import utc_text
 from proxy.monitors.settings import DriftSettings
 from proxy.payload.decode import Decoder
-from proxy.payload.schema import infer
 from proxy.payload.settings import Payload, Redact
-from proxy.records import Model, Rows, Side
+from proxy.records import Model, Rows
 from proxy.relay.settings import Models, Upstream
 from proxy.stats.floors import ErrorFloor, build_agreement
 from proxy.stats.latency import LatencyProfile, Timing, build_latency
@@ -62,8 +58,9 @@ class Order:
     """What is to be certified."""
 
     models: Models
-    reference: Path
-    """Rows of training or of accepted traffic: CSV or JSON lines."""
+    reference: Path | tuple[Path, ...]
+    """Rows of training or of accepted traffic: CSV, JSON lines, Parquet or NumPy files, folders of
+    them, or patterns such as `part-*.csv`."""
     requests: Path
     """Recorded requests: JSON lines."""
     payload: Payload = field(default_factory=Payload)
@@ -79,6 +76,17 @@ class Order:
     """Rows of the reference kept in the benchmark, redacted; 0: none."""
     model_files: Mapping[Model, Path] = field(default_factory=dict)
     """Files of the models, for their hashes. Without one, its answers are hashed instead."""
+
+    def source(self) -> Source:
+        """Give which rows are the reference, and how they are read."""
+        given = self.reference if isinstance(self.reference, tuple) else (self.reference,)
+        return Source(
+            paths=given,
+            payload=self.payload,
+            redact=self.redact,
+            ordered=self.ordered,
+            time_column=self.time_column,
+        )
 
 
 class Progress(Protocol):
@@ -121,16 +129,16 @@ async def certify(order: Order, progress: Progress, rng: np.random.Generator) ->
             nothing of its requests or answers can be read.
     """
     requests, requests_sha256 = read_requests(order.requests)
-    decoder = Decoder(order.payload, certifying(order.redact))
-    reference = read_reference(order.reference, kinds(stack(decode_inputs(decoder, requests))))
     upstreams = _upstreams(order.models)
     hashes = {model: _hash_file(path) for model, path in order.model_files.items()}
+    teacher = Teacher(order.payload, order.redact, requests)
+    inputs = study_inputs(order.source(), requests, teacher.lesson(), rng)
     answers = await _collect(upstreams, requests, progress)
     timed = await _time(upstreams, requests, order.load, progress)
-    lesson = teach(order.payload, order.redact, requests, answers[Model.CANDIDATE])
+    for model, given in answers.items():
+        teacher.answers(model, given)
+    lesson = teacher.lesson()
     decoder = Decoder(order.payload, certifying(order.redact), learned=lesson.learned)
-    asked = decode_inputs(decoder, [requests[i] for i in lesson.measured(len(requests))])
-    columns = describe_texts(reference.columns, lesson.learned)
     measured = {
         model: _measure(
             decode_outputs(decoder, model, requests, answers[model], lesson.taught),
@@ -143,35 +151,35 @@ async def certify(order: Order, progress: Progress, rng: np.random.Generator) ->
     }
     candidate, stable = measured[Model.CANDIDATE], measured.get(Model.STABLE)
     matched = pairs(candidate.decoded, stable.decoded) if stable is not None else []
-    profile = build_profile(columns, rng, ordered=order.ordered)
     rows = questions(decoder, requests)
-    outputs = {
-        model.value: _profile_answers(one.decoded, rows, profile, rng)
-        for model, one in measured.items()
-    }
     return Benchmark(
         created_utc=utc_text(),
         models={model.value: upstream.name for model, upstream in upstreams.items()},
         sha256={
-            "reference": reference.sha256,
+            "reference": inputs.sha256,
             "requests": requests_sha256,
             **{model.value: hashes.get(model, one.fingerprint) for model, one in measured.items()},
         },
-        input=profile,
-        schema=infer(Side.INPUT, columns, asked),
-        learned=lesson.learned,
-        self_test=self_test(columns, profile, rng, DriftSettings().rule()),
-        outputs=outputs,
+        input=inputs.profile,
+        schema=inputs.schema,
+        learned=with_texts(lesson.learned, inputs.text_columns),
+        self_test=self_test(inputs.columns, inputs.profile, rng, DriftSettings().rule()),
+        sample=inputs.sample(order.keep_sample, rng),
+        outputs={
+            model.value: _profile_answers(one.decoded, rows, inputs.profile, rng)
+            for model, one in measured.items()
+        },
+        output_schemas={
+            model.value: schema
+            for model, one in measured.items()
+            if (schema := one.decoded.schema()) is not None
+        },
         latency={model.value: one.latency for model, one in measured.items()},
         errors={model.value: one.errors for model, one in measured.items()},
         agreement=build_agreement(matched, ordered=order.ordered) if matched else None,
         capacity_per_s={model.value: one.capacity_per_s for model, one in measured.items()},
         requests=len(requests),
-        warnings=(
-            *_warn_of_columns({name for rows in asked for name in rows.columns}, set(columns)),
-            *lesson.warnings(),
-            *_warn_of_answers(measured, order),
-        ),
+        warnings=(*inputs.warnings, *lesson.warnings(), *_warn_of_answers(measured, order)),
     )
 
 
@@ -195,16 +203,12 @@ def _hash_file(path: Path) -> str:
     Raises:
         CertifyError: it cannot be read.
     """
+    if not path.is_dir():
+        return hash_file(path, "model's file")
     digest = hashlib.sha256()
-    try:
-        if path.is_dir():
-            for file in sorted(inner for inner in path.rglob("*") if inner.is_file()):
-                digest.update(file.relative_to(path).as_posix().encode() + b"\0")
-                digest.update(hashlib.sha256(file.read_bytes()).digest())
-        else:
-            digest.update(path.read_bytes())
-    except OSError as error:
-        raise CertifyError(f"{path}: the model's file cannot be read: {error.strerror}") from error
+    for file in sorted(inner for inner in path.rglob("*") if inner.is_file()):
+        digest.update(file.relative_to(path).as_posix().encode() + b"\0")
+        digest.update(bytes.fromhex(hash_file(file, "model's file")))
     return digest.hexdigest()
 
 
@@ -306,33 +310,6 @@ def _rate(answers: Sequence[Answer]) -> float:
     done = [answer for answer in answers if answer.failed_class is None]
     took_s = max(answer.finished_s for answer in answers) - answers[0].started_s
     return round(len(done) / took_s, 1) if took_s > 0 else 0.0
-
-
-def _warn_of_columns(asked: set[str], known: set[str]) -> list[str]:
-    """Compare the columns of requests and reference.
-
-    Raises:
-        CertifyError: they have none in common, so that no drift could be seen.
-    """
-    if asked and not asked & known:
-        raise CertifyError(
-            "reference sample and requests have no column in common: requests have "
-            f"{_some(asked)}; the reference has {_some(known)}; rename the columns of the reference"
-        )
-    warnings = []
-    if not asked:
-        warnings.append("No input row of the requests can be read, so drift of it cannot be seen.")
-    elif asked - known:
-        warnings.append(f"Columns that the reference has not: {_some(asked - known)}.")
-    if asked and known - asked:
-        warnings.append(f"Columns that no request has: {_some(known - asked)}.")
-    return warnings
-
-
-def _some(names: set[str]) -> str:
-    shown = sorted(names)[:8]
-    more = f" and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
-    return ", ".join(shown) + more
 
 
 def _warn_of_answers(measured: Mapping[Model, _Measured], order: Order) -> list[str]:

@@ -1,4 +1,8 @@
-"""Reading the files of certification: whole, with their hash, and with every damaged line named."""
+"""Reading the files of certification: their hash, their lines, and every damaged line named.
+
+Requests are read whole, since they are sent several times. A reference is read line by line, since
+it may be larger than memory.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +12,15 @@ import io
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from io import BufferedReader
 from pathlib import Path
 from typing import Final
 
 MAX_SHOWN: Final = 10
 MAX_FILE_BYTES: Final = 4 * 1024**3
+MAX_LINE_BYTES: Final = 16 * 1024**2
+"""Longest line: more is no row but a file without line ends."""
+READ_BYTES: Final = 1024**2
 
 
 class CertifyError(Exception):
@@ -64,6 +72,48 @@ def read_source(path: Path, what: str) -> Source:
     if not text.strip():
         raise CertifyError(f"{path}: the {what} is empty")
     return Source(path, digest, text)
+
+
+def hash_file(path: Path, what: str) -> str:
+    """Give the SHA-256 of a file, read a piece at a time.
+
+    Raises:
+        CertifyError: it is missing or unreadable.
+    """
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while piece := file.read(READ_BYTES):
+                digest.update(piece)
+    except OSError as error:
+        raise CertifyError(f"{path}: the {what} cannot be read: {error.strerror}") from error
+    return digest.hexdigest()
+
+
+def text_lines(path: Path, what: str) -> Iterator[str]:
+    """Give the lines of a text file with their ends; one whose name ends in `.gz` is unpacked.
+
+    Raises:
+        CertifyError: it is missing, unreadable, not UTF-8, or has a line of more than 16 MiB.
+    """
+    number = 0
+    try:
+        with _opened(path) as file:
+            while raw := file.readline(MAX_LINE_BYTES):
+                number += 1
+                if len(raw) == MAX_LINE_BYTES:
+                    raise CertifyError(f"{path}:{number}: a line of {MAX_LINE_BYTES} bytes or more")
+                yield raw.decode("utf-8-sig" if number == 1 else "utf-8")
+    except UnicodeDecodeError as error:
+        raise CertifyError(f"{path}:{number}: the {what} is not UTF-8 text") from error
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise CertifyError(f"{path}: the {what} is not a sound gzip file: {error}") from error
+    except OSError as error:
+        raise CertifyError(f"{path}: the {what} cannot be read: {error.strerror}") from error
+
+
+def _opened(path: Path) -> gzip.GzipFile | BufferedReader:
+    return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
 
 
 @dataclass(slots=True)

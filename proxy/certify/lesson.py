@@ -1,12 +1,13 @@
 """What certification teaches the decoder before it measures: words and main directions.
 
-Every fourth request with its answer, at most 1,000, teaches; it is not measured, unless there was
-nothing to learn (see `payload.learning` for why).
+Every fourth request with the answers of all models to it, at most 1,000, teaches; it is not
+measured, unless there was nothing to learn (see `payload.learning` for why). Questions teach before
+the reference is read, which may hold texts and tensors of the same columns; answers teach later.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,10 +15,9 @@ from proxy.certify.answers import certifying, decode_inputs, decode_outputs
 from proxy.certify.drive import Answer
 from proxy.certify.recorded import Recorded
 from proxy.payload.decode import Decoder
-from proxy.payload.features import Features
 from proxy.payload.learning import Learned, Pupil
 from proxy.payload.settings import Payload, Redact
-from proxy.records import Model, Scalar
+from proxy.records import Model
 
 EVERY: Final = 4
 MAX_TEACHING: Final = 1000
@@ -47,37 +47,26 @@ class Lesson:
         return [told]
 
 
-def teach(
-    payload: Payload, redact: Redact, requests: Sequence[Recorded], answers: Sequence[Answer]
-) -> Lesson:
-    """Learn from some requests and the candidate's answers to them."""
-    if len(requests) < 2 * EVERY:
-        return Lesson(learned=None, taught=frozenset())
-    pupil = Pupil()
-    decoder = Decoder(payload, certifying(redact), pupil=pupil)
-    places = range(0, min(len(requests), EVERY * MAX_TEACHING), EVERY)
-    asked = [requests[place] for place in places]
-    decode_inputs(decoder, asked)
-    decode_outputs(decoder, Model.CANDIDATE, asked, [answers[place] for place in places])
-    learned = pupil.learned()
-    if learned == Learned():
-        return Lesson(learned=None, taught=frozenset())
-    return Lesson(learned=learned, taught=frozenset(places))
+class Teacher:
+    """Learns from some of the requests, and from the answers to them when they are there."""
 
+    def __init__(self, payload: Payload, redact: Redact, requests: Sequence[Recorded]) -> None:
+        """Learn from requests; with fewer than eight there is nothing to spare."""
+        self._pupil = Pupil()
+        self._decoder = Decoder(payload, certifying(redact), pupil=self._pupil)
+        n = min(len(requests), EVERY * MAX_TEACHING) if len(requests) >= 2 * EVERY else 0
+        self._places = range(0, n, EVERY)
+        self._asked = [requests[place] for place in self._places]
+        decode_inputs(self._decoder, self._asked)
 
-def describe_texts(
-    columns: Mapping[str, list[Scalar]], learned: Learned | None
-) -> dict[str, list[Scalar]]:
-    """Replace reference columns of free text by the columns that the decoder makes of them."""
-    if learned is None:
-        return dict(columns)
-    features = Features(0, (), learned)
-    described: dict[str, list[Scalar]] = {}
-    for name, values in columns.items():
-        if name not in learned.text_columns:
-            described[name] = values
-            continue
-        texts = [value if isinstance(value, str) else None for value in values]
-        for measure, column in features.texts(name, texts).items():
-            described[f"{name}.{measure}"] = column
-    return described
+    def answers(self, model: Model, answers: Sequence[Answer]) -> None:
+        """Learn from the answers of one model to all requests."""
+        given = [answers[place] for place in self._places]
+        decode_outputs(self._decoder, model, self._asked, given)
+
+    def lesson(self) -> Lesson:
+        """Give what was learned so far."""
+        learned = self._pupil.learned()
+        if learned == Learned():
+            return Lesson(learned=None, taught=frozenset())
+        return Lesson(learned=learned, taught=frozenset(self._places))

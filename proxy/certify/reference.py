@@ -1,156 +1,144 @@
-"""The reference sample: rows of training or of accepted traffic, as CSV or JSON lines.
+"""The reference: rows of training or of accepted traffic, from files of any size.
 
-CSV needs a header line. JSON lines hold one object for each row; a key that is not there is a
-missing value. A damaged row is an error with its line, not something to skip: a reference that
-silently lost rows certifies something else.
+CSV, JSON lines, Parquet and NumPy files, one or several, are read in chunks of some thousand rows,
+as often as asked for. A damaged row is an error with its line, not something to skip: a reference
+that silently lost rows certifies something else.
 """
 
 from __future__ import annotations
 
-import csv
-import io
-import math
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
-import msgspec
+from proxy.certify.arrays import npy_chunks, npz_chunks
+from proxy.certify.columnar import parquet_chunks
+from proxy.certify.files import CertifyError, hash_file
+from proxy.certify.tables import Cell, CellKind, csv_chunks, json_chunks
 
-from proxy.certify.files import CertifyError, Damage, Source, read_source
-from proxy.records import Scalar
+WHAT: Final = "reference sample"
+MAX_FILES: Final = 10_000
+_ENDINGS: Final = frozenset(
+    {".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", ".pq", ".npy", ".npz"}
+)
+_ARRAYS: Final[Mapping[bytes, str]] = {
+    b"PAR1": ".parquet",
+    b"\x93NUMPY": ".npy",
+    b"PK\x03\x04": ".npz",
+}
+"""How files begin whose name does not tell what they are."""
+_WILD: Final = frozenset("*?[")
 
-_TRUTH: Final[Mapping[str, bool]] = {"true": True, "false": False}
-_MISSING: Final = frozenset({"", "na", "nan", "null", "none"})
+Chunk: TypeAlias = dict[str, Sequence[Cell]]
+"""Some rows, column by column; the name is empty where rows come without one."""
 
 
-class CellKind(StrEnum):
-    """What the cells of a CSV column are read as."""
-
-    NUMBER = "number"
-    TRUTH = "truth"
-    TEXT = "text"
+def _all(name: str) -> bool:
+    del name
+    return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
-    """The reference rows, column by column."""
+    """Files of reference rows, in the order in which their rows count."""
 
-    columns: dict[str, list[Scalar]]
-    """Each of length `n`."""
-    n: int
-    sha256: str
+    files: tuple[Path, ...]
+    kinds: Mapping[str, CellKind]
+    """How recorded requests carry a column, by name. It decides how CSV cells are read (`01234` may
+    be a number or a code); columns that are not named are guessed."""
+    accepts: Callable[[str], bool] = _all
+    """Tells which columns are read."""
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Read all rows, file by file, from the beginning.
+
+        Raises:
+            CertifyError: a file cannot be read, or has damaged rows.
+        """
+        for path in self.files:
+            yield from self._read(path)
+
+    def _read(self, path: Path) -> Iterator[Chunk]:
+        ending = _ending(path)
+        if ending == ".parquet":
+            return parquet_chunks(path, self.accepts)
+        if ending == ".npy":
+            return npy_chunks(path, self.accepts)
+        if ending == ".npz":
+            return npz_chunks(path, self.accepts)
+        if ending == ".json":
+            return json_chunks(path, self.accepts)
+        return csv_chunks(path, self.kinds, self.accepts, "\t" if ending == ".tsv" else ",")
+
+    def sha256(self) -> str:
+        """Give the hash of the file; of several files, that of their names and hashes.
+
+        Raises:
+            CertifyError: a file cannot be read.
+        """
+        hashes = [hash_file(path, WHAT) for path in self.files]
+        if len(hashes) == 1:
+            return hashes[0]
+        lines = zip(self.files, hashes, strict=True)
+        together = "".join(f"{path.name}\0{digest}\n" for path, digest in lines)
+        return hashlib.sha256(together.encode()).hexdigest()
 
 
-def read_reference(path: Path, kinds: Mapping[str, CellKind]) -> Reference:
-    """Read a reference sample.
-
-    Args:
-        path: `.csv`, `.jsonl`, `.ndjson` or `.json`, each with `.gz` too; any other name is told
-            apart by its first character.
-        kinds: how recorded requests carry a column, by name. It decides how CSV cells are read
-            (`01234` may be a number or a code); columns that are not named are guessed.
+def find_files(given: Sequence[Path]) -> tuple[Path, ...]:
+    """Give the files that paths mean: files, folders of files, and patterns such as `part-*.csv`.
 
     Raises:
-        CertifyError: the file cannot be read, or has damaged rows.
+        CertifyError: a path means no file, or there are too many.
     """
-    source = read_source(path, "reference sample")
-    columns = _from_csv(source, kinds) if _is_csv(source) else _from_json_lines(source)
-    n = max((len(values) for values in columns.values()), default=0)
-    if n == 0:
-        raise CertifyError(f"{path}: the reference sample has no rows")
-    return Reference(columns=columns, n=n, sha256=source.sha256)
+    found: list[Path] = []
+    for path in given:
+        if path.is_dir():
+            inside = sorted(one for one in path.iterdir() if _is_known(one))
+            if not inside:
+                raise CertifyError(f"{path}: the folder has no file of rows ({_known()})")
+            found += inside
+        elif _WILD & set(path.name) and not path.exists():
+            matching = sorted(path.parent.glob(path.name))
+            if not matching:
+                raise CertifyError(f"{path}: no file matches")
+            found += matching
+        else:
+            found.append(path)
+    if not 0 < len(found) <= MAX_FILES:
+        raise CertifyError(f"{len(found)} files of reference rows; 1 to {MAX_FILES} can be read")
+    return tuple(found)
 
 
-def _is_csv(source: Source) -> bool:
-    suffixes = set(source.path.suffixes)
-    if suffixes & {".csv", ".tsv"}:
-        return True
-    if suffixes & {".jsonl", ".ndjson", ".json"}:
-        return False
-    return not source.text.lstrip().startswith(("{", "["))
+def _known() -> str:
+    return ", ".join(sorted(_ENDINGS))
 
 
-def _from_csv(source: Source, kinds: Mapping[str, CellKind]) -> dict[str, list[Scalar]]:
-    """Read CSV (or TSV) with a header line.
+def _is_known(path: Path) -> bool:
+    bare = path.with_suffix("") if path.suffix == ".gz" else path
+    return path.is_file() and bare.suffix in _ENDINGS
+
+
+def _ending(path: Path) -> str:
+    """Give what a file is: by its name, else by how it begins.
 
     Raises:
-        CertifyError: with the lines whose cells do not fit the header.
+        CertifyError: it cannot be read.
     """
-    damage = Damage(source.path)
-    delimiter = "\t" if ".tsv" in source.path.suffixes else ","
-    reader = csv.reader(io.StringIO(source.text), delimiter=delimiter, strict=True)
-    cells: list[list[str]] = []
-    names: list[str] = []
+    named = set(path.suffixes) & _ENDINGS
+    if named & {".parquet", ".pq"}:
+        return ".parquet"
+    if named & {".jsonl", ".ndjson", ".json"}:
+        return ".json"
+    if named:
+        return min(named)
     try:
-        names = [name.strip() for name in next(reader)]
-        if len(set(names)) < len(names) or not all(names):
-            damage.add(1, "the header has an empty name, or one name twice")
-        for row in reader:
-            if not row:
-                continue
-            if len(row) != len(names):
-                damage.add(reader.line_num, f"{len(row)} cells, but the header has {len(names)}")
-            else:
-                cells.append(row)
-    except csv.Error as error:
-        damage.add(reader.line_num, str(error))
-    damage.check()
-    by_column = zip(*cells, strict=True) if cells else ()
-    return {
-        name: _read_cells(values, kinds.get(name))
-        for name, values in zip(names, by_column, strict=False)
-    }
-
-
-def _read_cells(cells: Sequence[str], kind: CellKind | None) -> list[Scalar]:
-    chosen = kind or _guess(cells)
-    return [_read_cell(cell.strip(), chosen) for cell in cells]
-
-
-def _guess(cells: Sequence[str]) -> CellKind:
-    """Give what all cells that are not missing can be read as."""
-    present = [cell.strip() for cell in cells if cell.strip().lower() not in _MISSING]
-    if present and all(cell.lower() in _TRUTH for cell in present):
-        return CellKind.TRUTH
-    if all(_number(cell) is not None for cell in present):
-        return CellKind.NUMBER
-    return CellKind.TEXT
-
-
-def _read_cell(cell: str, kind: CellKind) -> Scalar:
-    """Give the value of one cell; text in a column of numbers stays text, which is a finding."""
-    if cell == "" or (kind is not CellKind.TEXT and cell.lower() in _MISSING):
-        return None
-    if kind is CellKind.TRUTH:
-        return _TRUTH.get(cell.lower(), cell)
-    if kind is CellKind.NUMBER:
-        number = _number(cell)
-        return cell if number is None else number
-    return cell
-
-
-def _number(cell: str) -> float | None:
-    try:
-        return float(cell)
-    except ValueError:
-        return None
-
-
-def _from_json_lines(source: Source) -> dict[str, list[Scalar]]:
-    damage = Damage(source.path)
-    decode = msgspec.json.Decoder(dict[str, float | int | str | bool | None]).decode
-    rows: list[dict[str, Scalar]] = []
-    for number, line in source.lines():
-        try:
-            rows.append(decode(line))
-        except (msgspec.MsgspecError, ValueError) as error:
-            damage.add(number, f"no flat JSON object: {error}")
-    damage.check()
-    names = dict.fromkeys(name for row in rows for name in row)
-    return {name: [_present(row.get(name)) for row in rows] for name in names}
-
-
-def _present(value: Scalar) -> Scalar:
-    return None if isinstance(value, float) and math.isnan(value) else value
+        with path.open("rb") as file:
+            begin = file.read(256)
+    except OSError as error:
+        raise CertifyError(f"{path}: the {WHAT} cannot be read: {error.strerror}") from error
+    for magic, ending in _ARRAYS.items():
+        if begin.startswith(magic):
+            return ending
+    return ".json" if begin.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"{", b"[")) else ".csv"

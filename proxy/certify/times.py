@@ -50,8 +50,10 @@ def _from_text(text: str) -> float | None:
     return _in_range(at.timestamp())
 
 
-def read_times(name: str, columns: Mapping[str, Sequence[Scalar]]) -> list[float]:
-    """Read the time of every row from column `name`.
+def read_times(
+    name: str, columns: Mapping[str, Sequence[Scalar]], n_before: int = 0
+) -> list[float]:
+    """Read the time of every row from column `name`; `n_before` rows were read before.
 
     Raises:
         CertifyError: there is no such column, or some of its cells are no times: with the first
@@ -63,7 +65,9 @@ def read_times(name: str, columns: Mapping[str, Sequence[Scalar]]) -> list[float
     read = [utc_seconds(value) for value in columns[name]]
     bad = [row for row, at_s in enumerate(read) if at_s is None]
     if bad:
-        shown = ", ".join(f"row {row + 1} ({columns[name][row]!r:.40})" for row in bad[:MAX_SHOWN])
+        shown = ", ".join(
+            f"row {n_before + row + 1} ({columns[name][row]!r:.40})" for row in bad[:MAX_SHOWN]
+        )
         raise CertifyError(
             f"--time {name}: {len(bad)} of {len(read)} rows have no readable time: {shown}; "
             "times are ISO 8601 or seconds since 1970"

@@ -47,6 +47,11 @@ class Features:
         self._axes = {name: Axes(basis) for name, basis in known.bases.items()}
         self._pupil = pupil
 
+    @property
+    def text_columns(self) -> frozenset[str]:
+        """The columns that held text so far."""
+        return frozenset(self._text_columns)
+
     def is_text(self, name: str, values: Iterable[object]) -> bool:
         """Tell whether column `name` holds free text, judged by its past and by `values`."""
         if name in self._text_columns:

@@ -68,7 +68,7 @@ class Redactor:
         for pointer in self._drop:
             body = pointer.drop(body)
         for pointer in self._hash:
-            body = pointer.replace(body, self._hashed_value)
+            body = pointer.replace(body, self.hashed_value)
         for pointer in self._mask:
             body = pointer.replace(body, _masked_value)
         return body
@@ -118,11 +118,17 @@ class Redactor:
         digest = hmac.digest(self._key, value.encode(errors="surrogatepass"), "sha256")
         return "h:" + digest.hex()[:_DIGEST_CHARS]
 
-    def _hashed_value(self, value: Json) -> Json:
+    def hashed_value(self, value: Json) -> Json:
+        """Give the keyed hash of whatever stands in a body; equal values have equal hashes.
+
+        3 and 3.0 are equal: a file of reference rows does not tell them apart.
+        """
         if isinstance(value, dict):
-            return {key: self._hashed_value(child) for key, child in value.items()}
+            return {key: self.hashed_value(child) for key, child in value.items()}
         if isinstance(value, list):
-            return [self._hashed_value(child) for child in value]
+            return [self.hashed_value(child) for child in value]
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
         return value if value is None else self.hashed(str(value))
 
 

@@ -12,7 +12,7 @@ from proxy.certify.answers import (
 )
 from proxy.certify.drive import Answer
 from proxy.certify.recorded import Recorded
-from proxy.certify.reference import CellKind
+from proxy.certify.tables import CellKind
 from proxy.payload.decode import Decoder
 from proxy.payload.settings import Payload, Redact
 from proxy.records import Failure, Model, Rows, Scalar, Side

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 
 from proxy.certify.drive import Answer
-from proxy.certify.lesson import EVERY, describe_texts, teach
+from proxy.certify.lesson import EVERY, Lesson, Teacher
 from proxy.certify.recorded import Recorded
-from proxy.payload.learning import Learned
 from proxy.payload.settings import Payload, Redact
 from proxy.payload.text import hash_word
+from proxy.records import Model
 
 JSON = {"content-type": "application/json"}
 
@@ -37,10 +37,18 @@ def answer(text: str) -> Answer:
     )
 
 
+def teach(asked: list[Recorded], *answers: list[Answer]) -> Lesson:
+    """Give what requests and the answers of one or two models teach."""
+    teacher = Teacher(Payload(), Redact(), asked)
+    for model, given in zip(Model, answers, strict=False):
+        teacher.answers(model, given)
+    return teacher.lesson()
+
+
 def test_a_part_of_the_requests_teaches_and_the_rest_is_measured() -> None:
     """Words of the requests that teach are known, others are not."""
     asked = [request({"strData": f"word{i}"}) for i in range(20)]
-    lesson = teach(Payload(), Redact(), asked, [answer("fine")] * 20)
+    lesson = teach(asked, [answer("fine")] * 20)
     assert lesson.taught == frozenset(range(0, 20, EVERY))
     assert lesson.measured(6) == [1, 2, 3, 5]
     assert lesson.learned is not None
@@ -53,7 +61,7 @@ def test_a_part_of_the_requests_teaches_and_the_rest_is_measured() -> None:
 def test_tables_teach_nothing_and_are_measured_whole() -> None:
     """Most deployments lose no request to this."""
     asked = [request({"data": {"names": ["a"], "ndarray": [[1.0]]}})] * 20
-    lesson = teach(Payload(), Redact(), asked, [plain()] * 20)
+    lesson = teach(asked, [plain()] * 20)
     assert (lesson.learned, lesson.taught, lesson.warnings()) == (None, frozenset(), [])
 
 
@@ -68,15 +76,21 @@ def plain() -> Answer:
 def test_a_handful_of_requests_is_too_few_to_learn_from() -> None:
     """Then all of them are measured."""
     asked = [request({"strData": "a"})] * 3
-    assert teach(Payload(), Redact(), asked, [answer("a")] * 3).learned is None
+    assert teach(asked, [answer("a")] * 3).learned is None
 
 
-def test_texts_of_the_reference_become_the_columns_of_the_decoder() -> None:
-    """So that the texts of requests have something to be compared with."""
-    learned = Learned(text_columns=("note",), vocabularies={"note": (hash_word("red"),)})
-    columns = describe_texts({"age": [1.0, 2.0], "note": ["red blue", None]}, learned)
-    assert columns["age"] == [1.0, 2.0]
-    assert columns["note.words"] == [2, None]
-    assert columns["note.novelty"] == [0.5, None]
-    assert "note" not in columns
-    assert describe_texts({"note": ["x"]}, None) == {"note": ["x"]}
+def test_the_answers_of_both_models_teach() -> None:
+    """A word that only the stable model uses is no novelty in its answers."""
+    asked = [request({"strData": "a"})] * 20
+    lesson = teach(asked, [answer("yes")] * 20, [answer("indeed")] * 20)
+    assert lesson.learned is not None
+    known = set(lesson.learned.vocabularies["text"])
+    assert {hash_word("yes"), hash_word("indeed")} <= known
+
+
+def test_questions_teach_before_there_are_answers() -> None:
+    """The reference is read with what the questions taught."""
+    asked = [request({"strData": f"word{i}"}) for i in range(20)]
+    lesson = teach(asked)
+    assert lesson.learned is not None
+    assert hash_word("word8") in lesson.learned.vocabularies["text"]

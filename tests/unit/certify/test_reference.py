@@ -1,82 +1,107 @@
-"""Reference samples: cells become the values that requests carry, damage is named by line."""
+"""References: which files, of which form, in which order, and their hash."""
 
 from __future__ import annotations
 
+import gzip
+from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from proxy.certify.files import CertifyError
-from proxy.certify.reference import CellKind, Reference, read_reference
+from proxy.certify.reference import Reference, find_files
+
+ROWS = {"a": [1.0, 2.0], "b": ["x", "y"]}
 
 
-def read(tmp_path: Path, name: str, text: str, **kinds: CellKind) -> Reference:
-    """Write a reference sample and read it."""
-    path = tmp_path / name
-    path.write_text(text)
-    return read_reference(path, kinds)
+def write_parquet(path: Path) -> None:
+    """Write the rows as Parquet."""
+    pq.write_table(pa.table(ROWS), path)
 
 
-def test_csv_cells_are_read_by_column(tmp_path: Path) -> None:
-    """Numbers, truth values, text and missing cells, each as a column of its own kind."""
-    text = "age, city,member\n31,Bern,true\n,,FALSE\nNaN,7,true\n"
-    reference = read(tmp_path, "r.csv", text)
-    assert reference.columns == {
-        "age": [31.0, None, None],
-        "city": ["Bern", None, "7"],
-        "member": [True, False, True],
-    }
-    assert reference.n == 3
+def write_npz(path: Path) -> None:
+    """Write the rows as a NumPy archive."""
+    with path.open("wb") as file:
+        np.savez(file, a=np.array(ROWS["a"]), b=np.array(ROWS["b"]))
 
 
-def test_requests_decide_whether_digits_are_a_number(tmp_path: Path) -> None:
-    """A code with leading zeros stays text where requests send text."""
-    guessed = read(tmp_path, "r.csv", "zip\n01234\n")
-    told = read(tmp_path, "r.csv", "zip\n01234\n", zip=CellKind.TEXT)
-    assert guessed.columns == {"zip": [1234.0]}
-    assert told.columns == {"zip": ["01234"]}
+def write_npy(path: Path) -> None:
+    """Write the rows as a structured array."""
+    rows = list(zip(ROWS["a"], ROWS["b"], strict=True))
+    with path.open("wb") as file:
+        np.save(file, np.array(rows, dtype=[("a", "f8"), ("b", "U1")]))
 
 
-def test_text_among_numbers_stays_text(tmp_path: Path) -> None:
-    """A wrong type in the reference is measured, not hidden."""
-    reference = read(tmp_path, "r.csv", "x\n1\nn/k\n", x=CellKind.NUMBER)
-    assert reference.columns == {"x": [1.0, "n/k"]}
-
-
-def test_tabs_separate_the_cells_of_a_tsv_file(tmp_path: Path) -> None:
-    """The suffix decides the delimiter."""
-    assert read(tmp_path, "r.tsv", "a\tb\n1,5\t2\n").columns == {"a": ["1,5"], "b": [2.0]}
-
-
-def test_json_lines_keep_their_types_and_know_missing_keys(tmp_path: Path) -> None:
-    """A key that comes late is missing before."""
-    text = '{"a": 1, "b": "x"}\n\n{"a": null, "c": true}\n'
-    reference = read(tmp_path, "r.jsonl", text)
-    assert reference.columns == {"a": [1, None], "b": ["x", None], "c": [None, True]}
-
-
-def test_a_file_without_a_known_suffix_is_told_by_its_first_character(tmp_path: Path) -> None:
-    """`{` begins JSON lines, anything else CSV."""
-    assert read(tmp_path, "sample", '{"a": 1}\n').columns == {"a": [1]}
-    assert read(tmp_path, "sample", "a\n1\n").columns == {"a": [1.0]}
+CSV = b"a,b\n1,x\n2,y\n"
+LINES = b'{"a": 1, "b": "x"}\n{"a": 2, "b": "y"}\n'
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "complaint"),
+    ("name", "write"),
     [
-        ("r.csv", "a,b\n1,2\n3\n4,5,6\n", r"r\.csv:3: 1 cells.*\n.*r\.csv:4: 3 cells"),
-        ("r.csv", 'a\n"x', r"r\.csv:2: unexpected end"),
-        ("r.csv", "a,a\n1,2\n", r"r\.csv:1: the header"),
-        ("r.csv", "a,\n1,2\n", r"r\.csv:1: the header"),
-        ("r.csv", "a,b\n", "has no rows"),
-        ("r.jsonl", '{"a": 1}\nnot json\n', r"r\.jsonl:2: no flat JSON object"),
-        ("r.jsonl", '{"a": [1]}\n', r"r\.jsonl:1: no flat JSON object"),
-        ("r.jsonl", "[1]\n", r"r\.jsonl:1: no flat JSON object"),
+        ("r.csv", lambda path: path.write_bytes(CSV)),
+        ("r.csv.gz", lambda path: path.write_bytes(gzip.compress(CSV))),
+        ("r.tsv", lambda path: path.write_bytes(CSV.replace(b",", b"\t"))),
+        ("r.jsonl", lambda path: path.write_bytes(LINES)),
+        ("r.json.gz", lambda path: path.write_bytes(gzip.compress(LINES))),
+        ("r.parquet", write_parquet),
+        ("r.pq", write_parquet),
+        ("r.npy", write_npy),
+        ("r.npz", write_npz),
+        ("unnamed-csv", lambda path: path.write_bytes(CSV)),
+        ("unnamed-json", lambda path: path.write_bytes(b"\xef\xbb\xbf" + LINES)),
+        ("unnamed-parquet", write_parquet),
+        ("unnamed-npy", write_npy),
+        ("unnamed-npz", write_npz),
     ],
 )
-def test_damaged_rows_are_refused_with_file_and_line(
-    tmp_path: Path, name: str, text: str, complaint: str
+def test_every_form_gives_the_same_rows(
+    tmp_path: Path, name: str, write: Callable[[Path], None]
 ) -> None:
-    """Nothing is skipped in silence: a reference that lost rows certifies something else."""
-    with pytest.raises(CertifyError, match=complaint):
-        read(tmp_path, name, text)
+    """By its ending, or by how it begins; and as often as it is read."""
+    path = tmp_path / name
+    write(path)
+    reference = Reference(files=(path,), kinds={})
+    assert list(reference.chunks()) == list(reference.chunks()) == [ROWS]
+    assert reference.sha256() == sha256(path.read_bytes()).hexdigest()
+
+
+def test_files_folders_and_patterns_are_found_in_order(tmp_path: Path) -> None:
+    """Files of other kinds in a folder are passed over."""
+    for name in ("b.csv", "a.csv.gz", "c.parquet", "notes.txt"):
+        (tmp_path / name).touch()
+    a, b, c = tmp_path / "a.csv.gz", tmp_path / "b.csv", tmp_path / "c.parquet"
+    assert find_files([tmp_path]) == (a, b, c)
+    assert find_files([tmp_path / "?.csv*"]) == (a, b)
+    assert find_files([c, b]) == (c, b)
+    (tmp_path / "odd[1].csv").touch()
+    assert find_files([tmp_path / "odd[1].csv"]) == (tmp_path / "odd[1].csv",)
+
+
+def test_paths_that_mean_no_file_are_refused(tmp_path: Path) -> None:
+    """An empty folder and a pattern without a match say so."""
+    with pytest.raises(CertifyError, match="the folder has no file of rows"):
+        find_files([tmp_path])
+    with pytest.raises(CertifyError, match="no file matches"):
+        find_files([tmp_path / "part-*.csv"])
+    with pytest.raises(CertifyError, match="0 files"):
+        find_files([])
+    missing = Reference(files=(tmp_path / "gone.csv",), kinds={})
+    with pytest.raises(CertifyError, match=r"gone\.csv: .* cannot be read"):
+        list(missing.chunks())
+
+
+def test_several_files_are_one_reference_with_one_hash(tmp_path: Path) -> None:
+    """The hash changes with their content and their order."""
+    paths = [tmp_path / "1.csv", tmp_path / "2.csv"]
+    for path in paths:
+        path.write_bytes(CSV)
+    both = Reference(files=tuple(paths), kinds={})
+    assert list(both.chunks()) == [ROWS, ROWS]
+    first = both.sha256()
+    paths[1].write_bytes(CSV + b"3,z\n")
+    assert len({first, both.sha256(), Reference(files=tuple(paths[::-1]), kinds={}).sha256()}) == 3

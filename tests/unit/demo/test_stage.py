@@ -12,7 +12,7 @@ import yaml
 
 from proxy.certify.answers import decode_inputs, stack
 from proxy.certify.recorded import read_requests
-from proxy.certify.reference import read_reference
+from proxy.certify.reference import Reference
 from proxy.demo import stage
 from proxy.demo.flights import COLUMNS, DemoError, Flights
 from proxy.demo.processes import ModelServer, Sidecar
@@ -64,7 +64,7 @@ def test_certification_reads_what_the_demonstration_writes(
     monkeypatch.setattr(stage, "N_SINGLE", 3)
     few = flights.part(0, 50)
     _write_files(few, reference, requests)
-    columns = read_reference(reference, {}).columns
+    (columns,) = Reference(files=(reference,), kinds={}).chunks()
     recorded, _ = read_requests(requests)
     asked = stack(decode_inputs(Decoder(Payload(), Redact(categories="clear")), recorded))
     assert list(columns) == list(COLUMNS)
