@@ -35,28 +35,34 @@ class ColumnInsight(Struct, frozen=True, kw_only=True):
     n_current: int
     """Rows counted since the change; each once, whatever its weight."""
     shift_sd: float | None
-    """Move of the mean in standard deviations of the reference, values beyond the reference at its
-    edge. `None`: not numeric."""
+    """The shift of a normal distribution, in its standard deviations, that gives this `auc`: robust
+    against outliers, and the size of the shift where only the location moved. `None`: not
+    numeric."""
     auc: float | None
     """P(a current value > a reference value), ties half: 0.5 is no difference. `None`: not
     numeric."""
     psi: float
     """Population stability index, nats."""
     psi_null: float
-    """Mean of `psi` without any change, with this many bins and rows: what to compare it with."""
+    """Mean of `psi` without any change, with these bins and as many independent rows: what to
+    compare it with."""
     wasserstein_sd: float | None
-    """First Wasserstein distance in standard deviations of the reference. `None`: not numeric."""
+    """First Wasserstein distance in standard deviations of the reference, values beyond the
+    reference at its edge: a lower bound when there are any. `None`: not numeric."""
     wasserstein_null: float | None
-    """Mean of `wasserstein_sd` without any change, with this many rows. `None`: not numeric."""
+    """Mean of `wasserstein_sd` without any change, with as many independent rows. `None`: not
+    numeric."""
     new_share: float
-    """Share of the current rows whose value the reference does not know: an unseen category, a
-    number outside its range, a value of another type."""
+    """Share of the current rows whose value the reference does not know (an unseen or rare
+    category, a number outside its range, a value of another type), beyond the reference's own."""
     missing: tuple[float, float]
     """Shares of missing values: (reference, current)."""
+    effect: float
+    """Effect of the functional that carries the evidence, in `unit`."""
     interval: tuple[float, float] | None
-    """Interval of the effect in `unit`, true however often one looks. `None`: too few rows."""
+    """Interval of `effect`, true however often one looks. `None`: too few rows."""
     unit: str
-    """Unit of `interval`: `sd`, or `share` of the rows."""
+    """`sd`, `ratio` of spreads, or `share` of the rows (a difference)."""
     summary: str
     """One sentence for people, in units they know."""
     histogram: tuple[HistogramBin, ...]

@@ -7,10 +7,12 @@ may be shown to who may see samples at all.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
 from proxy.records import Exchange, Failure, Model, Rows, Scalar, Side
+from proxy.stats.samples import SampledRow, SampledRows
 from proxy.telemetry.desk import JsonObject
 from proxy.windows.reservoir import Dice, ReservoirRing
 from proxy.windows.tails import Tail
@@ -37,11 +39,26 @@ class _Row:
     values: tuple[Scalar, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """Which rows are wanted."""
+
+    side: Side
+    model: Model | None
+    """`None`: whichever model."""
+    since_s: float
+    until_s: float
+    max_rows: int
+    names: frozenset[str]
+    """Columns that are wanted."""
+
+
 class Samples:
     """Rows of both sides, and the slowest and the failed exchanges of the last hour."""
 
     def __init__(self, rng: Dice) -> None:
         """Begin empty; `rng` decides which rows are kept."""
+        self._rng = rng
         self._rings = {side: ReservoirRing[_Row](rng, max_bytes=MAX_BYTES) for side in Side}
         self._slowest = Tail[Exchange](N_EXTREMES, EXTREMES_AGE_S)
         self._failed = Tail[Exchange](N_EXTREMES, EXTREMES_AGE_S)
@@ -81,6 +98,30 @@ class Samples:
         found.sort(key=lambda one: one[0], reverse=True)
         return [shown for _, shown in found[:n]]
 
+    def between(self, wish: Wish) -> SampledRows:
+        """Give rows of one side and model and of one time.
+
+        When there are more than wanted, rows are drawn in proportion to the traffic that each
+        stands for, and then stand for equally much (Efraimidis and Spirakis 2006).
+        """
+        found = [
+            (row, stands_for)
+            for row, stands_for in self._rings[wish.side].between(
+                wish.since_s, wish.until_s, lambda row: row.at_s
+            )
+            if wish.model in {None, row.model}
+        ]
+        weighed = [(row, stands_for * max(1.0, row.weight)) for row, stands_for in found]
+        if len(weighed) > wish.max_rows:
+            each = sum(weight for _, weight in weighed) / wish.max_rows
+            keys = [
+                (math.log(1 - self._rng.random()) / weight, place)
+                for place, (_, weight) in enumerate(weighed)
+            ]
+            chosen = sorted(place for _, place in sorted(keys, reverse=True)[: wish.max_rows])
+            weighed = [(weighed[place][0], each) for place in chosen]
+        return _compact(weighed, wish.names)
+
     def extremes(self, now_s: float) -> JsonObject:
         """Give the slowest and the failed exchanges of the last hour."""
         return {
@@ -97,6 +138,26 @@ def _is_failed(exchange: Exchange) -> bool:
 
 def _size(values: tuple[Scalar, ...]) -> int:
     return sum(CELL_BYTES + (len(one) if isinstance(one, str) else 0) for one in values)
+
+
+def _compact(found: list[tuple[_Row, float]], names: frozenset[str]) -> SampledRows:
+    """Give rows with only the wanted columns, which are named once for each form of row."""
+    forms: dict[tuple[str, ...], tuple[int, list[int]]] = {}
+    rows: list[SampledRow] = []
+    for row, weight in found:
+        known = forms.get(row.columns)
+        if known is None:
+            places = [place for place, name in enumerate(row.columns) if name in names]
+            known = forms[row.columns] = (len(forms), places)
+        form, places = known
+        values = row.values
+        if len(places) < len(values):
+            values = tuple(values[place] for place in places)
+        rows.append(SampledRow(row.exchange_id, row.at_s, weight, form, values))
+    named = tuple(
+        tuple(columns[place] for place in places) for columns, (_, places) in forms.items()
+    )
+    return SampledRows(named, tuple(rows))
 
 
 def _shown(row: _Row, side: Side, chance: float) -> JsonObject:

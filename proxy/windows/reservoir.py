@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Generic, Protocol, TypeVar
 
@@ -120,8 +120,10 @@ STANDARD: Final = (
     Shape(length_s=60.0, keep=60, size=50),
     Shape(length_s=3600.0, keep=24, size=200),
     Shape(length_s=86_400.0, keep=7, size=200),
+    Shape(length_s=10.0, keep=12, size=150),
 )
-"""Minutes of the last hour, hours of the last day, days of the last week: at most 9,200 items."""
+"""Minutes of the last hour, hours of the last day, days of the last week, and a closer look at the
+last two minutes, in which a breach is explained: at most 11,000 items."""
 
 
 class ReservoirRing(Generic[Item]):
@@ -135,7 +137,7 @@ class ReservoirRing(Generic[Item]):
         Args:
             rng: decides which items are kept.
             max_bytes: bound on all items together, as told by `offer`; oldest spans go first.
-            shapes: the layers, shortest spans first.
+            shapes: the layers; the first is what `recent` gives.
         """
         self._rng = rng
         self._max_bytes = max_bytes
@@ -196,13 +198,43 @@ class ReservoirRing(Generic[Item]):
         return [*chosen.closed, chosen.open.close(began_s)]
 
     def recent(self, max_items: int) -> list[Item]:
-        """Give items of the shortest spans, the newest span first, at most `max_items`."""
+        """Give items of the first layer, the newest span first, at most `max_items`."""
         found: list[Item] = []
         for span in reversed(self.spans(0)):
             found.extend(reversed(span.items))
             if len(found) >= max_items:
                 break
         return found[:max_items]
+
+    def between(
+        self, since_s: float, until_s: float, at_s: Callable[[Item], float]
+    ) -> list[tuple[Item, float]]:
+        """Give the items of a time, each with the number of items that it stands for.
+
+        The shortest spans that reach back so far are taken; what is older comes from the next
+        layer.
+
+        Args:
+            since_s: the first moment that counts.
+            until_s: the first moment that does not count any more.
+            at_s: gives the moment of an item.
+        """
+        found: list[tuple[Item, float]] = []
+        order = sorted(range(len(self._layers)), key=lambda at: self._layers[at].length_s)
+        for layer in order:
+            spans = [span for span in self.spans(layer) if span.items]
+            if not spans:
+                continue
+            start_s = max(since_s, spans[0].began_s)
+            for span in spans:
+                stands_for = span.n / len(span.items)
+                found += [
+                    (item, stands_for) for item in span.items if start_s <= at_s(item) < until_s
+                ]
+            until_s = min(until_s, start_s)
+            if until_s <= since_s:
+                break
+        return found
 
     def clear(self) -> None:
         """Forget everything."""

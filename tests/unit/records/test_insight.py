@@ -28,6 +28,7 @@ COLUMN = ColumnInsight(
     wasserstein_null=0.05,
     new_share=0.4,
     missing=(0.01, 0.0),
+    effect=-1.9,
     interval=(-2.0, -1.8),
     unit="sd",
     summary="temp moved down by 1.9 sd",
