@@ -6,7 +6,9 @@ How *sure* an alarm must be is not set here but under `alarms`: it is one budget
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
+
+from annotated_types import Ge, Le
 
 from proxy.stats.demands import DriftRule, Tolerance
 from proxy.units import STRICT, Count, CountOrZero, Fraction, Positive, Seconds, SecondsOrZero
@@ -231,6 +233,31 @@ class LabelSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExplainSettings:
+    """Explanations of drift for people: which rows and columns carry it. They never page."""
+
+    __pydantic_config__: ClassVar[dict[str, object]] = STRICT
+
+    enabled: bool = True
+    """Explain drift of inputs and outputs: when a breach is found, when its alarm fires, and every
+    `every_s`. Default true. It costs about a second of CPU time each time, at lowest priority."""
+    every_s: Seconds = 3600.0
+    """Seconds between two explanations while nothing new is found. Default an hour."""
+    max_rows: Annotated[int, Ge(50), Le(2000)] = 1000
+    """Current rows that are laid beside those of the reference. Default 1000, at most 2,000: more
+    rows cost time and hardly show more."""
+    examples: Annotated[int, Ge(0), Le(50)] = 5
+    """Sampled rows that are shown as examples. Default 5. 0 shows none."""
+    show_values: bool = False
+    """Show the redacted cells of the examples to whoever may read `/api/v1/drift`. Default false:
+    each cell is shown as the bin of the reference that it lies in, as the histograms show it. The
+    journal never holds the cells."""
+    timeout_s: Seconds = 60.0
+    """Seconds after which an explanation is given up. Default 60: on a busy machine it waits for
+    the relays."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Monitors:
     """What is watched, and what difference counts."""
 
@@ -257,3 +284,5 @@ class Monitors:
     """Failed answers of the candidate."""
     labels: LabelSettings = field(default_factory=LabelSettings)
     """True outcomes that come later."""
+    explain: ExplainSettings = field(default_factory=ExplainSettings)
+    """What people are told about drift."""
