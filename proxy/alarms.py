@@ -247,13 +247,15 @@ def _mark_hard(alarm: Alarm, event: Event) -> Alarm:
 def _recent(alarm: Alarm, finding: Finding, rule: AlarmRule) -> tuple[bool, ...]:
     """Say for each of the last informative ticks of this breach whether it spoke for the breach.
 
-    A tick speaks for the breach when it raised the confirming evidence; a tick that left it
-    unchanged brought no data and is not counted.
+    A tick speaks for the breach when it raised the confirming evidence, or would have done so were
+    that not bounded; a tick that left it unchanged brought no data and is not counted.
     """
     if finding.verdict is Verdict.OK:
         return ()
     if finding.verdict is Verdict.UNKNOWN:
         return alarm.recent
+    if finding.spoke is not None:
+        return (*alarm.recent, finding.spoke)[-rule.of_ticks :]
     last = alarm.finding
     if last is not None and last.verdict is Verdict.UNKNOWN:
         # What it said of the confirmation is nothing to compare with.

@@ -61,7 +61,10 @@ class Finding(Struct, frozen=True, kw_only=True):
     """Natural logarithm of the detector's e-value; a breach begins at `threshold`."""
     threshold: float
     confirmation: float
-    """Log e-value of the data seen after the breach began; 0 before."""
+    """Log e-value of the data seen after the breach began, up to a bound; 0 before."""
+    spoke: bool | None = None
+    """Whether the data of this tick speak for the breach. `None`: there were none, or no engine
+    that weighs them; then a rise of `confirmation` tells."""
     recovery: float
     """Log e-value for "back within tolerance" since the breach began; 0 before."""
     n_reference: int

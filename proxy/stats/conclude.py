@@ -61,6 +61,7 @@ def conclude(watch: Watch, wording: Wording, now_s: float, shared: Verdict) -> F
         evidence=watch.evidence,
         threshold=watch.detector.threshold,
         confirmation=watch.confirmation,
+        spoke=watch.spoke,
         recovery=watch.recovery,
         n_reference=watch.streams[stream].n_reference,
         n_current=n,

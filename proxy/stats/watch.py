@@ -53,6 +53,8 @@ class Breach:
     """By blamed stream: the functional that carried the evidence when it was last bad."""
     n_recovering: int = 0
     """Ticks since recovery began."""
+    spoke: bool | None = None
+    """Whether the last tick raised the confirmation, before its bound. `None`: it had no rows."""
 
 
 class Watch:
@@ -101,6 +103,8 @@ class Watch:
         counts, self.pending = self.pending, np.zeros_like(self.pending)
         if not counts.any():
             self.ticks_without_rows += 1
+            if self.breach is not None:
+                self.breach.spoke = None
             return
         self.ticks_without_rows = 0
         self._n_calm += 1
@@ -127,6 +131,11 @@ class Watch:
             return 0.0
         wealth = float(self.breach.confirmation.sum(dtype=np.float64))
         return math.log(max(wealth, 1e-30))
+
+    @property
+    def spoke(self) -> bool | None:
+        """Whether the last tick's rows speak for the breach; `None` without rows or breach."""
+        return None if self.breach is None else self.breach.spoke
 
     @property
     def recovery(self) -> float:
@@ -206,6 +215,9 @@ class Watch:
         breach.n_ticks += 1
         breach.onset += 1
         grown = breach.confirmation * np.exp(factors)
+        # At the bound the sum only wavers: the clearest breach would never seem to go on.
+        before = breach.confirmation.sum(dtype=np.float64)
+        breach.spoke = bool(grown.sum(dtype=np.float64) > before)
         breach.confirmation = np.minimum(grown, np.float32(LARGEST_CONFIRMATION))
         for stream, recovery in breach.recoveries.items():
             moved = 0.0

@@ -146,6 +146,16 @@ def test_ticks_without_data_are_not_counted_among_the_last_five() -> None:
     assert states[-2:] == [AlarmState.PENDING, AlarmState.FIRING]
 
 
+def test_a_breach_too_clear_to_be_confirmed_any_further_fires() -> None:
+    """Confirmation at its bound does not rise: what the tick itself said is what counts."""
+    alarm = Alarm(name=AlarmName.DISAGREEMENT)
+    for number in range(8):
+        found = finding(BREACH, number * TICK_S, 22.0 - 1e-9 * number if number else 0.0)
+        spoke = msgspec.structs.replace(found, spoke=True if number else None)
+        alarm, _ = advance(alarm, spoke, RULE)
+    assert alarm.state is AlarmState.FIRING
+
+
 def test_a_tick_after_unknown_time_is_not_counted_either() -> None:
     """An unknown finding carries no confirmation, so the next one has nothing to rise from."""
     script = [(BREACH, 0.0), *[(UNKNOWN, 0.0), (BREACH, 50.0)] * 6]

@@ -65,6 +65,23 @@ def test_confirmation_counts_only_data_after_the_breach() -> None:
     assert vanished.confirmation < 0
 
 
+def test_a_tick_speaks_for_the_breach_even_where_its_confirmation_is_at_its_bound() -> None:
+    """The clearest breach goes on speaking; silence says nothing, and good rows speak against."""
+    watched = watch()
+    assert watched.spoke is None
+    while watched.breach is None:
+        show(watched, 1, 1.0, 0.01, 0.01)
+    assert watched.spoke is None
+    for _ in range(30):
+        show(watched, 1, 1.0, 0.01, 0.01)
+        assert watched.spoke is True
+    assert watched.confirmation < 30
+    watched.tick()
+    assert watched.spoke is None
+    show(watched, 1, 0.01, 0.01, 0.01)
+    assert watched.spoke is False
+
+
 def test_recovery_waits_for_every_blamed_stream() -> None:
     """One stream healthy, the other still bad: the breach lasts; both healthy: it ends."""
     watched = watch()
