@@ -27,6 +27,13 @@ _FINISH: Final = frozenset(
 )  # fmt: skip
 """Finish reasons of the known dialects; any other is `other`, since it comes from a body."""
 _PARAMETERS: Final = ("temperature", "top_p", "max_tokens")
+ANSWER_COLUMNS: Final = frozenset(
+    {
+        *("finish_reason", "tool_calls", "refusal", "json_valid", "mean_logprob"),
+        *("prompt_tokens", "completion_tokens"),
+    }
+)
+"""Columns of every answer beside the descriptors of its text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,19 +3,23 @@
 Certification infers it and stores it in the benchmark. Later rows are checked against it one
 exchange at a time; a monitor weighs how often they break it. A drift of values within the schema is
 not a break: that is the detectors' business.
+
+Of answers less counts than of requests: a regression beyond its certified range is drift, and so is
+whatever a descriptor of a text or a tensor shows. What counts is said at `_of_answers`.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from enum import StrEnum
 from math import isfinite
 from typing import Final
 
 import msgspec
 
+from proxy.payload import llm, tensor, text
 from proxy.records import Rows, Scalar, Side
 
 VERSION: Final = 1
@@ -31,6 +35,19 @@ A range is seen on a sample; the next sample exceeds it a little as a matter of 
 _ELEMENT: Final = re.compile(r"(?P<vector>.+)\[(?P<i>\d{1,6})\]|(?P<letter>[xp])(?P<j>\d{1,6})")
 _SIZE: Final = ".size"
 """Ends the name of the column that counts the numbers of a tensor."""
+MAX_CLASSES: Final = 20
+"""Different whole numbers in a column of answers up to which they are taken for classes."""
+_NEAR_END: Final = 0.05
+"""How near to 0 and to 1 the certified answers of a column must come to be taken for shares."""
+_ROUNDING: Final = 1e-6
+"""How far a share may lie beside 0 to 1: what single precision does to it."""
+_MEASURES: Final = frozenset(
+    (*text.MEASURES, *tensor.MEASURES, "novelty", "residual", "items", "bytes", "width")
+)
+_OWN: Final = llm.ANSWER_COLUMNS | {"bytes"}
+_DIRECTION: Final = re.compile(r"pc\d{1,3}")
+_SUMMED_UP: Final = frozenset({"class", "confidence", "entropy"})
+"""What the decoder makes of a distribution (`probabilities.py`): its width says all of its form."""
 
 
 class Kind(StrEnum):
@@ -71,6 +88,10 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
     """The strings that occur. `None`: too many or too rare to list, or no strings: any is
     allowed."""
     missing_share: float = 0.0
+    classes: tuple[float, ...] | None = None
+    """Answers: the whole numbers that occur, where they are few. `None`: any number is allowed."""
+    is_share: bool = False
+    """Answers: numbers that fill 0 to 1 and never leave it, such as probabilities."""
 
 
 class Schema(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,6 +105,8 @@ class Schema(msgspec.Struct, frozen=True, kw_only=True):
     shares: dict[BreakKind, float] = {}
     """Share of the certified rows themselves that break it: rare strings, odd cells. A kind that is
     not named has none."""
+    unreadable: float = 0.0
+    """Share of the certified bodies that could not be read."""
 
 
 class Break(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,6 +126,8 @@ class _Seen:
         self.low: float | None = None
         self.high: float | None = None
         self.strings: Counter[str] = Counter()
+        self.whole: Counter[float] = Counter()
+        """Whole numbers; stops growing when there are too many for classes."""
         self.n_bodies = 0
 
     def add(self, values: Iterable[Scalar]) -> None:
@@ -116,6 +141,8 @@ class _Seen:
             elif kind is Kind.NUMBER and value is not None and isfinite(value):
                 self.low = value if self.low is None else min(self.low, value)
                 self.high = value if self.high is None else max(self.high, value)
+                if value % 1 == 0 and (value in self.whole or len(self.whole) <= MAX_CLASSES):
+                    self.whole[value] += 1
 
     def column(self, name: str, n_bodies: int) -> Column:
         """Give what was seen; most cells decide the kind."""
@@ -136,9 +163,18 @@ class _Seen:
     def _categories(self) -> tuple[str, ...] | None:
         if len(self.strings) > MAX_CATEGORIES:
             return None
-        found = sorted(text for text, n in self.strings.items() if n >= MIN_CATEGORY_ROWS)
-        covered = sum(self.strings[text] for text in found)
+        found = sorted(string for string, n in self.strings.items() if n >= MIN_CATEGORY_ROWS)
+        covered = sum(self.strings[string] for string in found)
         return tuple(found) if found and covered >= _LISTED * self.strings.total() else None
+
+    def classes(self) -> tuple[float, ...] | None:
+        """Give the whole numbers when they are all that there is, and few."""
+        n = self.kinds[Kind.NUMBER]
+        if len(self.whole) > MAX_CLASSES or self.whole.total() < n:
+            return None
+        found = sorted(number for number, n in self.whole.items() if n >= MIN_CATEGORY_ROWS)
+        covered = sum(self.whole[number] for number in found)
+        return tuple(found) if found and covered >= _LISTED * n else None
 
 
 def kind_of(value: Scalar) -> Kind:
@@ -151,7 +187,10 @@ def kind_of(value: Scalar) -> Kind:
 
 
 def infer(
-    side: Side, sample: Mapping[str, Sequence[Scalar]], bodies: Sequence[Rows]
+    side: Side,
+    sample: Mapping[str, Sequence[Scalar]],
+    bodies: Sequence[Rows],
+    n_unreadable: int = 0,
 ) -> Schema | None:
     """Infer the schema of a side; `None` when there is nothing to infer it from.
 
@@ -160,6 +199,7 @@ def infer(
         sample: reference rows, column by column. They tell kinds, ranges and categories.
         bodies: decoded requests or answers as they come, of any number of rows. They tell the same,
             and which columns are always there: a reference may hold more, such as the truth.
+        n_unreadable: bodies beside these that could not be read.
     """
     seen: dict[str, _Seen] = {}
     for name, values in sample.items():
@@ -170,12 +210,42 @@ def infer(
             found.add(values)
             found.n_bodies += 1
     columns = tuple(found.column(name, len(bodies)) for name, found in seen.items())
+    if side is Side.OUTPUT:
+        columns = tuple(_of_answers(column, seen) for column in columns)
     n_sample = max(map(len, sample.values()), default=0)
     n = n_sample + sum(rows.n for rows in bodies)
     if not n:
         return None
-    schema = Schema(side=side, columns=columns, n=n)
+    unreadable = n_unreadable / max(len(bodies) + n_unreadable, 1)
+    schema = Schema(side=side, columns=columns, n=n, unreadable=unreadable)
     return msgspec.structs.replace(schema, shares=_own_breaks(schema, sample, n_sample, bodies))
+
+
+def _of_answers(column: Column, seen: Mapping[str, _Seen]) -> Column:
+    """Give what of a column of answers is form, and not a matter of drift.
+
+    Of descriptors only that they are there, and the size of tensors. Of numbers: that they are
+    numbers; whole ones that are few are classes; such as fill 0 to 1 must stay there.
+    """
+    if _is_measure(column.name, seen.keys()):
+        if column.name.endswith(_SIZE):
+            return column
+        return Column(name=column.name, kind=Kind.EMPTY, required=column.required)
+    if column.kind is not Kind.NUMBER or column.low is None or column.high is None:
+        return column
+    classes = seen[column.name].classes()
+    fills = 0 <= column.low <= _NEAR_END and 1 - _NEAR_END <= column.high <= 1
+    return msgspec.structs.replace(
+        column, low=None, high=None, classes=classes, is_share=classes is None and fills
+    )
+
+
+def _is_measure(name: str, names: Collection[str]) -> bool:
+    """Tell whether our decoder made a column up: a descriptor, not something that was answered."""
+    if name in _OWN or (name in _SUMMED_UP and _SUMMED_UP.issubset(names)):
+        return True
+    _, dot, last = name.rpartition(".")
+    return bool(dot) and (last in _MEASURES or _DIRECTION.fullmatch(last) is not None)
 
 
 def _own_breaks(
@@ -211,6 +281,11 @@ class Check:
             name: frozenset(column.categories)
             for name, column in self.columns.items()
             if column.categories is not None
+        }
+        self._classes = {
+            name: frozenset(column.classes)
+            for name, column in self.columns.items()
+            if column.classes is not None
         }
 
     def breaks(self, rows: Rows) -> tuple[Break, ...]:
@@ -257,6 +332,9 @@ class Check:
             return types == {bool}
         if not types <= {float, int}:
             return False
+        classes = self._classes.get(column.name)
+        if classes is not None:
+            return classes.issuperset(values)
         low, high = min(values), max(values)  # type: ignore[type-var]  # all are numbers
         return not (_is_outside(column, low) or _is_outside(column, high))  # type: ignore[arg-type]  # same
 
@@ -270,6 +348,8 @@ class Check:
         if isinstance(value, str):
             is_known = column.categories is None or value in self._known[column.name]
             return None if is_known else BreakKind.NEW_CATEGORY
+        if column.name in self._classes:
+            return None if value in self._classes[column.name] else BreakKind.NEW_CATEGORY
         if not _is_outside(column, value):
             return None
         is_size = column.name.endswith(_SIZE)
@@ -305,6 +385,8 @@ def _widths(names: Iterable[str]) -> dict[str, frozenset[str]]:
 
 
 def _is_outside(column: Column, value: float) -> bool:
+    if column.is_share:
+        return not -_ROUNDING <= value <= 1 + _ROUNDING
     if column.low is None or column.high is None:
         return False
     if column.low == column.high and column.name.endswith(_SIZE):

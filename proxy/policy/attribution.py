@@ -20,7 +20,6 @@ OPEN = frozenset({AlarmState.PENDING, AlarmState.FIRING})
 _BY_NAME: Final = MappingProxyType(
     {
         AlarmName.INPUT_DRIFT: Cause.DATA,
-        AlarmName.SCHEMA: Cause.DATA,
         AlarmName.THROUGHPUT: Cause.INFRASTRUCTURE,
         AlarmName.STABLE_UNREADY: Cause.INFRASTRUCTURE,
         AlarmName.WATCHING: Cause.MONITORING,
@@ -75,7 +74,7 @@ def attribute(alarm: Alarm, facts: Facts) -> Cause:
     match alarm.name:
         case AlarmName.ERRORS | AlarmName.LATENCY:
             return _of_service(alarm, finding, facts)
-        case AlarmName.OUTPUT_DRIFT:
+        case AlarmName.OUTPUT_DRIFT | AlarmName.SCHEMA:
             return _of_outputs(alarm, finding, facts)
         case AlarmName.DISAGREEMENT:
             return _of_disagreement(alarm, facts)
@@ -100,7 +99,10 @@ def _of_service(alarm: Alarm, finding: Finding, facts: Facts) -> Cause:
 
 
 def _of_outputs(alarm: Alarm, finding: Finding, facts: Facts) -> Cause:
-    """Attribute moved outputs: data when the inputs, or the stable model's outputs, moved too."""
+    """Attribute moved outputs: data when the inputs, or the stable model's outputs, moved too.
+
+    So for their form. A break of the requests' form is shared by definition: data.
+    """
     if finding.shared is Verdict.BREACH or met_drift(alarm, facts):
         return Cause.DATA
     if finding.shared is Verdict.OK:

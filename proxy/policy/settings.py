@@ -14,7 +14,7 @@ DEFAULT_LADDERS: Final[Mapping[AlarmName, tuple[str, ...]]] = MappingProxyType(
     {
         AlarmName.INPUT_DRIFT: ("alert", "escalate"),
         AlarmName.OUTPUT_DRIFT: ("alert", "downgrade", "escalate"),
-        AlarmName.SCHEMA: ("alert",),
+        AlarmName.SCHEMA: ("alert", "downgrade"),
         AlarmName.DISAGREEMENT: ("alert", "downgrade", "escalate"),
         AlarmName.LATENCY: ("alert", "expand", "downgrade", "escalate"),
         AlarmName.THROUGHPUT: ("alert", "expand", "escalate"),

@@ -138,6 +138,11 @@ def certified() -> Benchmark:
             model.value: build_profile({"prediction": given}, rng, ordered=True)
             for model, given in answers.items()
         },
+        output_schemas={
+            model.value: schema
+            for model, given in answers.items()
+            if (schema := infer(Side.OUTPUT, {}, [_rows(model, one) for one in given]))
+        },
         latency={model.value: build_latency(timings, ordered=True) for model in Model},
         errors={model.value: ErrorFloor(n=5000, failed={}) for model in Model},
         agreement=build_agreement(pairs, ordered=True),

@@ -69,6 +69,36 @@ def test_a_broken_input_is_named_and_moves_no_traffic(world: World) -> None:
     assert StepKind.ALERT in steps(world)
 
 
+def test_a_break_of_every_request_is_told_and_moves_no_traffic(world: World) -> None:
+    """The clearest break there is fires too; the stable model is given the same requests."""
+    world.twist = lambda row: {**row, "surprise": 1.0}
+    world.run(minutes=25)
+    finding = world.line.alarms[AlarmName.SCHEMA].finding
+    assert AlarmName.SCHEMA in fired(world)
+    assert "column unknown (surprise)" in finding.reason
+    assert world.line.routing.serving is Model.CANDIDATE
+    assert {one.cause for one in world.line.decision.incidents} == {Cause.DATA}
+
+
+def as_text(row: dict[str, float | str]) -> str:
+    """Answer with the right number in the wrong type."""
+    return f"{1 / (1 + 2.718281828 ** -(0.85 * float(row['delay']))):.3f}"
+
+
+def test_answers_of_another_form_are_named_and_led_away_from(world: World) -> None:
+    """The stable model keeps its form on the same requests, so the candidate is alone with it."""
+    world.candidate = as_text
+    world.run(minutes=25)
+    finding = world.line.alarms[AlarmName.SCHEMA].finding
+    assert AlarmName.SCHEMA in fired(world)
+    assert finding.subject == "output: prediction"
+    assert "value of wrong type (prediction)" in finding.reason
+    assert world.line.routing.serving is Model.STABLE
+    (incident,) = world.line.decision.incidents
+    assert incident.cause is Cause.MODEL
+    assert AlarmName.SCHEMA in incident.alarms
+
+
 def test_a_broken_candidate_becomes_the_shadow_and_only_a_person_brings_it_back(
     world: World,
 ) -> None:

@@ -29,6 +29,11 @@ BENCHMARK = Benchmark(
     input=build_profile(COLUMNS, RNG, ordered=False),
     schema=infer(Side.INPUT, COLUMNS, []),
 )
+ANSWERS: dict[str, list[Scalar]] = {
+    "class": ["setosa", "virginica"] * 1000,
+    "size": RNG.normal(size=2000).tolist(),
+    "rank": [None, *[2.5] * 7] * 250,
+}
 
 
 def request(changes: dict[str, list[Scalar] | None] | None = None, n: int = 1) -> Rows:
@@ -48,6 +53,35 @@ def request(changes: dict[str, list[Scalar] | None] | None = None, n: int = 1) -
         n=n,
     )
 
+
+def answer(
+    model: Model = Model.CANDIDATE, changes: dict[str, list[Scalar] | None] | None = None
+) -> Rows:
+    """Give one answer of one row with other columns; `None` leaves a column out."""
+    good: dict[str, list[Scalar] | None] = {"class": ["setosa"], "size": [0.5], "rank": [2.5]}
+    given = {name: cells for name, cells in (good | (changes or {})).items() if cells is not None}
+    return Rows(
+        exchange_id=1,
+        at_s=0.0,
+        model=model,
+        side=Side.OUTPUT,
+        columns=tuple(given),
+        values=tuple(given.values()),
+        n=1,
+    )
+
+
+CERTIFIED_ANSWERS = infer(
+    Side.OUTPUT,
+    {},
+    [answer(changes={name: [cells[at]] for name, cells in ANSWERS.items()}) for at in range(2000)],
+)
+assert CERTIFIED_ANSWERS is not None
+BOTH = replace(
+    BENCHMARK,
+    outputs={name: build_profile(ANSWERS, RNG, ordered=False) for name in ("candidate", "stable")},
+    output_schemas={"candidate": CERTIFIED_ANSWERS, "stable": CERTIFIED_ANSWERS},
+)
 
 UNREADABLE = Undecodable(
     exchange_id=1, at_s=0.0, model=Model.CANDIDATE, side=Side.INPUT, reason="not_json", detail=""
@@ -166,6 +200,123 @@ def test_what_exceeds_our_own_limits_is_not_the_clients_fault() -> None:
     )
     findings = run(Schema(SchemaSettings(), BENCHMARK, ENGINE), range(20), cut)
     assert findings[-1].verdict is Verdict.OK
+
+
+BROKEN_ANSWERS: dict[str, tuple[dict[str, list[Scalar] | None], str]] = {
+    "output: column missing": ({"size": None}, "size"),
+    "output: column unknown": ({"debug": [1]}, "debug"),
+    "output: value of wrong type": ({"size": ["0.5"]}, "size"),
+    "output: new category": ({"class": ["(other)"]}, "class"),
+    "output: value missing": ({"size": [None]}, "size"),
+    "output: null rate of rank": ({"rank": [None]}, "rank"),
+}
+NO_CLASS = answer(changes={"class": None})
+
+
+def run_answers(
+    monitor: Schema, ticks: range, candidate: Rows, stable: Rows | None = None
+) -> list[Finding]:
+    """Show 50 requests per tick with the candidate's answers, and as many of the stable's."""
+    findings = []
+    for tick in ticks:
+        for _ in range(50):
+            monitor.observe(GOOD)
+            monitor.observe(candidate)
+            if stable is not None:
+                monitor.observe(stable)
+        findings.append(monitor.judge(float(tick)))
+    return findings
+
+
+@pytest.mark.parametrize("form", BROKEN_ANSWERS)
+def test_a_break_of_the_candidates_answers_names_side_and_column(form: str) -> None:
+    """The candidate is alone with it while the stable's answers keep their form; then it ends."""
+    changes, column = BROKEN_ANSWERS[form]
+    monitor = Schema(SchemaSettings(), BOTH, ENGINE)
+    good, stable = answer(), answer(Model.STABLE)
+    assert run_answers(monitor, range(10), good, stable)[-1].verdict is Verdict.OK
+    bad = run_answers(monitor, range(10, 20), answer(changes=changes), stable)[-1]
+    assert (bad.verdict, bad.subject) == (Verdict.BREACH, f"output: {column}")
+    assert [one.subject for one in bad.blamed] == [form]
+    assert form in bad.reason
+    assert bad.shared is Verdict.OK
+    after = run_answers(monitor, range(20, 50), good, stable)[-1]
+    assert (after.verdict, after.shared) == (Verdict.OK, Verdict.OK)
+
+
+def test_a_break_of_both_models_answers_is_shared() -> None:
+    """What both do was asked of both, or changed below both."""
+    monitor = Schema(SchemaSettings(), BOTH, ENGINE)
+    stable = answer(Model.STABLE, {"class": None})
+    bad = run_answers(monitor, range(20), NO_CLASS, stable)[-1]
+    assert (bad.verdict, bad.subject, bad.shared) == (
+        Verdict.BREACH, "output: class", Verdict.BREACH,
+    )  # fmt: skip
+
+
+def test_without_the_stables_answers_nobody_is_told_alone() -> None:
+    """No copy was answered, or its form was never certified."""
+    alone = replace(BOTH, output_schemas={"candidate": BOTH.output_schemas["candidate"]})
+    for certified in (BOTH, alone):
+        bad = run_answers(Schema(SchemaSettings(), certified, ENGINE), range(20), NO_CLASS)[-1]
+        assert (bad.verdict, bad.shared) == (Verdict.BREACH, Verdict.UNKNOWN)
+
+
+def test_the_stables_own_break_is_not_held_against_the_candidate() -> None:
+    """It is seen, and raises no alarm: nothing is served by it."""
+    monitor = Schema(SchemaSettings(), BOTH, ENGINE)
+    found = run_answers(monitor, range(20), answer(), answer(Model.STABLE, {"class": None}))[-1]
+    assert found.verdict is Verdict.OK
+    assert "stable output: column missing" in str(monitor.detail()["stable"])
+
+
+def test_a_break_of_requests_beside_that_of_answers_is_shared() -> None:
+    """Answers to malformed requests are nobody's fault here."""
+    monitor = Schema(SchemaSettings(), BOTH, ENGINE)
+    for tick in range(20):
+        for _ in range(50):
+            monitor.observe(FAULTS["column missing"])
+            monitor.observe(NO_CLASS)
+            monitor.observe(answer(Model.STABLE))
+        found = monitor.judge(float(tick))
+    assert (found.verdict, found.shared) == (Verdict.BREACH, Verdict.BREACH)
+    assert {one.subject for one in found.blamed} == {"column missing", "output: column missing"}
+
+
+def test_answers_that_cannot_be_read_are_broken_as_often_as_certified() -> None:
+    """None was certified: an alarm that says why. Half were: no news."""
+    unreadable = replace(UNREADABLE, side=Side.OUTPUT, reason="not_json")
+    monitor = Schema(SchemaSettings(), BOTH, ENGINE)
+    half = replace(BOTH.output_schemas["candidate"], unreadable=0.5)
+    tolerant = Schema(SchemaSettings(), replace(BOTH, output_schemas={"candidate": half}), ENGINE)
+    for tick in range(30):
+        for one in (unreadable, answer()) * 25:
+            monitor.observe(one)
+            tolerant.observe(one)
+        found, tolerated = monitor.judge(float(tick)), tolerant.judge(float(tick))
+    assert (found.verdict, found.subject) == (Verdict.BREACH, "output: not_json")
+    assert tolerated.verdict is Verdict.OK
+
+
+def test_a_break_of_answers_survives_a_restart() -> None:
+    """With what is known of the stable's."""
+    monitor = Schema(SchemaSettings(), BOTH, ENGINE)
+    run_answers(monitor, range(20), NO_CLASS, answer(Model.STABLE))
+    fresh = Schema(SchemaSettings(), BOTH, ENGINE)
+    assert fresh.restore(monitor.snapshot())
+    found = run_answers(fresh, range(20, 26), NO_CLASS, answer(Model.STABLE))[-1]
+    assert (found.verdict, found.subject, found.shared) == (
+        Verdict.BREACH, "output: class", Verdict.OK,
+    )  # fmt: skip
+    assert not Schema(SchemaSettings(), BENCHMARK, ENGINE).restore(monitor.snapshot())
+    assert not fresh.restore(b"damaged")
+
+
+def test_answers_are_watched_without_a_schema_of_requests() -> None:
+    """Requests that nobody can read do not hide what is answered."""
+    only = replace(BOTH, schema=None)
+    found = run_answers(Schema(SchemaSettings(), only, ENGINE), range(20), NO_CLASS)[-1]
+    assert (found.verdict, found.subject) == (Verdict.BREACH, "output: class")
 
 
 def test_snapshot_reset_and_unknown() -> None:

@@ -178,3 +178,105 @@ def test_the_reference_breaks_its_schema_as_often_as_it_says(reference: list[lis
     for kind in BreakKind:
         share = found.count(kind) / len(bodies)
         assert schema.shares.get(kind, 0.0) == pytest.approx(min(share, 1.0))
+
+
+def answered(n_unreadable: int = 0, **columns: list[Any]) -> Schema:
+    """Infer the schema of answers, one answer of all rows."""
+    found = infer(Side.OUTPUT, {}, [rows(**columns)], n_unreadable)
+    assert found is not None
+    return found
+
+
+def test_a_regression_beyond_its_range_is_drift_and_not_form() -> None:
+    """Its type, its presence and its gaps are form."""
+    schema = answered(prediction=[1.5 * i for i in range(50)])
+    assert breaks(schema, rows(prediction=[-9e9])) == ()
+    for cells, kind in (
+        (["high"], BreakKind.WRONG_KIND),
+        ([True], BreakKind.WRONG_KIND),
+        ([None], BreakKind.MISSING_VALUE),
+    ):
+        (found,) = breaks(schema, rows(prediction=cells))
+        assert (found.kind, found.column) == (kind, "prediction")
+
+
+@pytest.mark.parametrize("whole", [int, float])
+def test_few_whole_numbers_are_classes(whole: type[float]) -> None:
+    """Another one is a new class; a column of requests has a range instead."""
+    labels: list[Any] = [whole(i % 3) for i in range(30)]
+    schema = answered(prediction=labels)
+    assert breaks(schema, rows(prediction=[2, 0.0])) == ()
+    for label in (3, -1, 0.5):
+        (found,) = breaks(schema, rows(prediction=[0, label]))
+        assert (found.kind, found.n) == (BreakKind.NEW_CATEGORY, 1)
+    assert breaks(inferred(prediction=labels), rows(prediction=[2.5])) == ()
+
+
+def test_many_or_rare_whole_numbers_are_no_classes() -> None:
+    """Counts and prices in whole units may take values that were not seen yet."""
+    many = answered(prediction=[i % 21 for i in range(300)])
+    rare = answered(prediction=list(range(15)))
+    for schema in (many, rare):
+        assert breaks(schema, rows(prediction=[99])) == ()
+
+
+def test_a_rare_class_is_as_rare_as_certified() -> None:
+    """A class of fewer than five rows is not listed, and its share is certified as a break."""
+    schema = answered(prediction=[0, 1] * 98 + [7] * 4)
+    assert schema.shares == {BreakKind.NEW_CATEGORY: 0.02}
+
+
+def test_probabilities_stay_between_zero_and_one() -> None:
+    """Where the certified numbers fill that range; scores that only lie in it may leave it."""
+    filled = answered(score=[i / 100 for i in range(101)])
+    assert breaks(filled, rows(score=[0.0, 1.0 + 1e-7, 0.5])) == ()
+    for cell in (1.01, -0.2, 3.7):
+        (found,) = breaks(filled, rows(score=[cell]))
+        assert (found.kind, found.column) == (BreakKind.OUT_OF_RANGE, "score")
+    some = answered(score=[0.3 + i / 1000 for i in range(101)])
+    assert breaks(some, rows(score=[1.2])) == ()
+
+
+def test_a_distribution_of_another_width_is_told_once() -> None:
+    """Its class, confidence and entropy are the decoder's own: no class of it is new."""
+    three = {"p0": [0.2], "p1": [0.3], "p2": [0.5]}
+    summed = {"class": ["2"], "confidence": [0.5], "entropy": [1.48]}
+    schema = answered(**{name: cells * 20 for name, cells in (three | summed).items()})
+    assert breaks(schema, rows(**(three | summed | {"class": ["0"]}))) == ()
+    (found,) = breaks(schema, rows(**(three | summed | {"p3": [0.0]})))
+    assert (found.kind, found.column) == (BreakKind.WRONG_WIDTH, "p")
+    raw = rows(**{f"prediction[{i}]": [4.0 * i] for i in range(3)})
+    kinds = {one.kind for one in breaks(schema, raw)}
+    assert kinds == {BreakKind.MISSING_COLUMN, BreakKind.EXTRA_COLUMN}
+
+
+def test_labels_of_the_model_itself_are_categories() -> None:
+    """A column called `class` that no distribution goes with is the model's."""
+    schema = answered(**{"class": ["setosa", "virginica"] * 10})
+    (found,) = breaks(schema, rows(**{"class": ["(other)"]}))
+    assert (found.kind, found.column) == (BreakKind.NEW_CATEGORY, "class")
+
+
+def test_of_descriptors_only_their_presence_is_form() -> None:
+    """What a text holds is drift; a tensor of another size is another form."""
+    given = {
+        "answer.chars": [20], "answer.digits": [0.0], "finish_reason": ["stop"],
+        "tool_calls": [0], "mean_logprob": [None], "x.size": [384], "x.norm": [1.0], "x.pc0": [0.1],
+    }  # fmt: skip
+    schema = answered(**{name: cells * 20 for name, cells in given.items()})
+    other = {
+        "answer.chars": [None], "answer.digits": [0.7], "finish_reason": ["length"],
+        "tool_calls": [3], "mean_logprob": [-0.5], "x.norm": [9.0], "x.pc0": [None],
+    }  # fmt: skip
+    assert breaks(schema, rows(**(given | other))) == ()
+    (found,) = breaks(schema, rows(**(given | {"x.size": [768]})))
+    assert (found.kind, found.column) == (BreakKind.WRONG_WIDTH, "x.size")
+    gone = {name: cells for name, cells in given.items() if name != "finish_reason"}
+    (found,) = breaks(schema, rows(**gone))
+    assert (found.kind, found.column) == (BreakKind.MISSING_COLUMN, "finish_reason")
+
+
+def test_answers_that_could_not_be_read_are_part_of_what_was_certified() -> None:
+    """One in four was an image, say."""
+    assert answered(1, prediction=[1.5]).unreadable == 0.5
+    assert inferred(a=[1.0]).unreadable == 0.0

@@ -56,7 +56,9 @@ def test_inputs_are_unmeasured_without_a_verdict(
     ("name", "shared", "expected"),
     [
         (AlarmName.INPUT_DRIFT, BREACH, Cause.DATA),
-        (AlarmName.SCHEMA, UNKNOWN, Cause.DATA),
+        (AlarmName.SCHEMA, OK, Cause.MODEL),
+        (AlarmName.SCHEMA, BREACH, Cause.DATA),
+        (AlarmName.SCHEMA, UNKNOWN, Cause.UNKNOWN),
         (AlarmName.WATCHING, UNKNOWN, Cause.MONITORING),
         (AlarmName.STABLE_UNREADY, BREACH, Cause.INFRASTRUCTURE),
         (AlarmName.THROUGHPUT, OK, Cause.INFRASTRUCTURE),
@@ -93,6 +95,7 @@ def test_the_stable_model_tells_whose_fault_it_is(
         AlarmName.ERRORS,
         AlarmName.LATENCY,
         AlarmName.OUTPUT_DRIFT,
+        AlarmName.SCHEMA,
         AlarmName.DISAGREEMENT,
         AlarmName.LABEL_QUALITY,
     ],

@@ -28,6 +28,7 @@ def test_data_and_monitoring_never_lead_to_a_switch_by_default() -> None:
     }
     assert switching == {
         AlarmName.OUTPUT_DRIFT,
+        AlarmName.SCHEMA,
         AlarmName.DISAGREEMENT,
         AlarmName.LATENCY,
         AlarmName.ERRORS,
