@@ -92,7 +92,7 @@ def study_inputs(
     reference = Reference(
         files=find_files(source.paths),
         kinds=kinds(raw_columns(source.payload, source.redact, requests)),
-        accepts=lambda name: name == time_column or maker.accepts(name),
+        accepts=lambda name: name == (time_column or None) or maker.accepts(name),
     )
     studied = Study(reference, maker, time_column, rng).run(ordered=source.ordered)
     profile = build_profile(
@@ -118,7 +118,9 @@ def _schema(studied: Studied, asked: Sequence[Rows]) -> Schema | None:
     schema = infer(Side.INPUT, studied.columns, asked)
     if schema is None or studied.digest is None:
         return schema
-    return _widened(schema, studied.digest)
+    n_drawn = max((len(values) for values in studied.columns.values()), default=0)
+    widened = _widened(schema, studied.digest)
+    return structs.replace(widened, n=schema.n - n_drawn + studied.n)
 
 
 def _widened(schema: Schema, digest: Digest) -> Schema:
@@ -134,7 +136,7 @@ def _widened(schema: Schema, digest: Digest) -> Schema:
             low, high = min(low, seen.quantiles.low), max(high, seen.quantiles.high)
         share = max(column.missing_share, seen.missing_share)
         columns.append(structs.replace(column, low=low, high=high, missing_share=share))
-    return structs.replace(schema, columns=tuple(columns), n=schema.n + digest.n)
+    return structs.replace(schema, columns=tuple(columns))
 
 
 def with_texts(learned: Learned | None, text_columns: frozenset[str]) -> Learned | None:

@@ -41,11 +41,23 @@ class Treatments:
             for pointer in pointers
         )
 
+    def touch_below(self, column: str) -> bool:
+        """Tell whether the pointers may do something to a part of a column; empty: of any."""
+        if not self._pointers:
+            return False
+        inside = (name for name, how in self._shown.items() if how is not None)
+        if not column:
+            return True
+        if any(name.startswith((f"{column}.", f"{column}[")) for name in inside):
+            return True
+        path = _path(column)
+        return any(set(path[:1]) & set(tokens[:-1]) for _, tokens in self._pointers)
+
     def of(self, column: str) -> Treatment | None:
         """Give what becomes of a column; `None`: the pointers leave it alone."""
         if column in self._shown:
             return self._shown[column]
-        path = tuple(part for part in _PARTS.split(column) if part)
+        path = _path(column)
         found = (how for how, tokens in self._pointers if _names(tokens, path))
         return next(found, None)
 
@@ -84,6 +96,10 @@ def _treatment(whole: Sequence[Scalar], kept: Sequence[Scalar] | None) -> Treatm
 def _tokens(pointer: str) -> tuple[str, ...]:
     parts = pointer.removeprefix("/").split("/") if pointer else []
     return tuple(part.replace("~1", "/").replace("~0", "~") for part in parts)
+
+
+def _path(column: str) -> tuple[str, ...]:
+    return tuple(part for part in _PARTS.split(column) if part)
 
 
 def _names(tokens: tuple[str, ...], path: tuple[str, ...]) -> bool:

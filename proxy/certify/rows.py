@@ -9,8 +9,9 @@ kept in service, and a hash here is the hash there.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 from typing import Final
 
 from proxy.certify.answers import certifying
@@ -106,16 +107,44 @@ class RowMaker:
             CertifyError: a tensor is ragged, or the rows have too many columns.
         """
         table = Table(Side.INPUT, self._kit)
-        for name, cells in chunk.items():
-            treated = self._treated(name, cells)
-            if treated is None:
-                continue
-            try:
-                table.add(name, treated)
-            except Unreadable as error:
-                shown = self._redactor.name(name)
-                raise CertifyError(f"reference, column {shown!r}: {error.detail}") from error
+        for raw_name, raw_cells in chunk.items():
+            for name, cells in self._parts(raw_name, raw_cells):
+                treated = self._treated(name, cells)
+                if treated is not None:
+                    self._add(table, name, treated)
         return table.columns
+
+    def _add(self, table: Table, name: str, cells: Sequence[Cell]) -> None:
+        try:
+            table.add(name, cells)
+        except Unreadable as error:
+            shown = self._redactor.name(name)
+            raise CertifyError(f"reference, column {shown!r}: {error.detail}") from error
+
+    def _parts(self, name: str, cells: Sequence[Cell]) -> Iterator[tuple[str, Sequence[Cell]]]:
+        """Give a column of objects or vectors as one for each part, where parts are treated."""
+        if self._treatments.of(name) is not None or not self._treatments.touch_below(name):
+            yield name, cells
+            return
+        kinds = set(map(type, cells))
+        if dict in kinds:
+            rows = [cell if isinstance(cell, dict) else {} for cell in cells]
+            for key in dict.fromkeys(key for row in rows for key in row):
+                part = f"{name}.{key}" if name else key
+                yield from self._parts(part, [row.get(key) for row in rows])
+        elif list in kinds:
+            vectors = [cell if isinstance(cell, list) else [] for cell in cells]
+            for i, element in enumerate(zip_longest(*vectors)):
+                yield self._element(name, i), element
+        else:
+            yield name, cells
+
+    def _element(self, name: str, i: int) -> str:
+        """Give the name that the table gives to an element of a vector."""
+        if name:
+            return f"{name}[{i}]"
+        named = self._kit.settings.columns
+        return named[i] if i < len(named) else f"x{i}"
 
     def _treated(self, name: str, cells: Sequence[Cell]) -> Sequence[Cell] | None:
         """Apply what the pointers do; `None`: nothing of the column is kept."""

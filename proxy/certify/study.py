@@ -120,9 +120,12 @@ class Study:
         """Give the rows as they will be watched, their times under `TIME`."""
         n_before = 0
         for chunk in self._reference.chunks():
+            n = max((len(values) for values in chunk.values()), default=0)
             times = self._times(chunk, n_before) if self._time_column else None
-            rows = self._maker.rows({k: v for k, v in chunk.items() if k != self._time_column})
-            n_before += max((len(values) for values in chunk.values()), default=0)
+            if times is not None:
+                chunk.pop(self._time_column)
+            rows = self._maker.rows(chunk)
+            n_before += n
             if times is not None:
                 rows[TIME] = list(times)
             yield rows

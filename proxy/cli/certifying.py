@@ -12,13 +12,26 @@ from proxy.cli.common import ConfigFile, fail, out, read_config
 
 def certify(
     config: ConfigFile,
-    reference: Annotated[Path, typer.Option(help="Reference rows: CSV or JSON lines.")],
+    reference: Annotated[
+        list[Path],
+        typer.Option(
+            help="Reference rows: CSV, JSON lines, Parquet, npy, npz; a folder of them or a "
+            "pattern. May be given several times."
+        ),
+    ],
     requests: Annotated[Path, typer.Option(help="Recorded requests: JSON lines.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Where the benchmark goes.")],
     *,
     unordered: Annotated[
         bool, typer.Option(help="The reference rows are not in order of time.")
     ] = False,
+    time: Annotated[
+        str, typer.Option(help="Column of the reference with the time of each row, UTC.")
+    ] = "",
+    keep_sample: Annotated[
+        int,
+        typer.Option(min=0, max=1000, help="Reference rows kept in the benchmark; 0: none."),
+    ] = 1000,
 ) -> None:
     """Measure the models before deployment and write the benchmark."""
     from proxy.certify.certify import Order
@@ -28,11 +41,13 @@ def certify(
     loaded = read_config(config).config
     order = Order(
         models=loaded.models,
-        reference=reference,
+        reference=tuple(reference),
         requests=requests,
         payload=loaded.payload,
         redact=loaded.capture.redact,
         ordered=not unordered,
+        time_column=time,
+        keep_sample=keep_sample,
     )
     try:
         measure(order, output, out)

@@ -104,6 +104,11 @@ def test_everything_that_monitors_need_is_measured(tmp_path: Path) -> None:
         "candidate": N_REQUESTS,
         "stable": N_REQUESTS,
     }
+    assert {model: schema.n for model, schema in benchmark.output_schemas.items()} == {
+        "candidate": N_REQUESTS,
+        "stable": N_REQUESTS,
+    }
+    assert [column.name for column in benchmark.output_schemas["stable"].columns] == ["prediction"]
     assert benchmark.agreement is not None
     assert (benchmark.agreement.n, benchmark.agreement.n_differ) == (N_REQUESTS, 6)
     assert benchmark.latency["candidate"].n == 80
