@@ -59,13 +59,17 @@ def test_another_version_is_refused() -> None:
 
 
 def test_a_schema_of_another_version_is_refused() -> None:
-    """The schema has a version of its own."""
+    """The schemas of either side have a version of their own."""
     schema = infer(Side.INPUT, {"age": [1.0]}, [])
     assert schema is not None
-    later = replace(BENCHMARK, schema=replace(schema, version=7))
-    with pytest.raises(BenchmarkError, match="schema has version 7"):
-        load(dump(later))
-    now = replace(BENCHMARK, schema=schema)
+    later = replace(schema, version=7)
+    for changed in (
+        replace(BENCHMARK, schema=later),
+        replace(BENCHMARK, output_schemas={"stable": later}),
+    ):
+        with pytest.raises(BenchmarkError, match="schema has version 7"):
+            load(dump(changed))
+    now = replace(BENCHMARK, schema=schema, output_schemas={"candidate": schema})
     assert load(dump(now)) == now
 
 

@@ -276,6 +276,14 @@ def test_of_descriptors_only_their_presence_is_form() -> None:
     assert (found.kind, found.column) == (BreakKind.MISSING_COLUMN, "finish_reason")
 
 
+def test_a_rare_string_of_an_answer_stands_in_no_benchmark() -> None:
+    """Fewer than five rows could point at a person, whichever side they come from."""
+    secret = "sk-planted-9f8e7d6c5b4a3210"  # noqa: S105 - planted to be looked for
+    schema = answered(label=["yes", "no"] * 40 + [secret] * 4)
+    assert "yes" in msgspec.json.encode(schema).decode()
+    assert secret not in msgspec.json.encode(schema).decode()
+
+
 def test_answers_that_could_not_be_read_are_part_of_what_was_certified() -> None:
     """One in four was an image, say."""
     assert answered(1, prediction=[1.5]).unreadable == 0.5
