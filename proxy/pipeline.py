@@ -9,7 +9,7 @@ can drive the same code with times of their own.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -19,7 +19,8 @@ from msgspec import Struct
 from proxy import alarms as alarm_rules
 from proxy import policy
 from proxy.alarms import AlarmSettings
-from proxy.monitors import Monitor
+from proxy.monitors import Monitor, Pooled
+from proxy.monitors.label_quality import LabelQuality
 from proxy.policy import Decision, Facts, PolicySettings
 from proxy.records import (
     Action,
@@ -28,21 +29,26 @@ from proxy.records import (
     AlarmState,
     Capture,
     Exchange,
+    Fate,
     Finding,
     Health,
+    LabelNews,
     Model,
     Outcome,
     Pair,
     Posture,
     Pulse,
+    Receipt,
     Routing,
     Rows,
     Scalar,
     Side,
     Transition,
+    Truth,
     Undecodable,
     Verdict,
 )
+from proxy.stats.watch import Watch
 from proxy.windows.cases import CaseJoiner
 from proxy.windows.pairs import PairJoiner
 
@@ -212,6 +218,19 @@ class Pipeline:
             for monitor in self._monitors.values():
                 monitor.observe(case)
 
+    def pooled(self, names: Iterable[str]) -> dict[str, Watch]:
+        """Give the watches of these monitors, for their counts to be added up over replicas.
+
+        To be called just before `tick`, which folds what is then pending.
+        """
+        wanted = frozenset(names)
+        return {
+            f"{name}/{part}": watch
+            for name, monitor in self._monitors.items()
+            if name in wanted and isinstance(monitor, Pooled)
+            for part, watch in monitor.pooled().items()
+        }
+
     # What comes of it, once per tick.
 
     def tick(self, now_s: float) -> Turn:
@@ -291,6 +310,18 @@ class Pipeline:
         """Give what one monitor can tell people; empty when there is no such monitor."""
         monitor = self._monitors.get(name)
         return {} if monitor is None else monitor.detail()
+
+    def label(self, truths: Sequence[Truth], now_s: float) -> Receipt:
+        """Take true outcomes of past requests; say what became of each."""
+        monitor = self._monitors.get(AlarmName.LABEL_QUALITY)
+        if not isinstance(monitor, LabelQuality):
+            return Receipt(fates={Fate.UNKNOWN: len(truths)})
+        return monitor.tell(truths, now_s)
+
+    def label_news(self) -> LabelNews:
+        """Give what is new about labels since this was last asked."""
+        monitor = self._monitors.get(AlarmName.LABEL_QUALITY)
+        return monitor.news() if isinstance(monitor, LabelQuality) else LabelNews()
 
     # What people and the world answer.
 

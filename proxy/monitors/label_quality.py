@@ -24,6 +24,7 @@ from proxy.records import (
     AlarmName,
     Fate,
     Finding,
+    LabelNews,
     Model,
     Observation,
     Receipt,
@@ -235,9 +236,19 @@ class LabelQuality:
         if fate is not Fate.WAITING:
             self._news[fate] += 1
 
-    def news(self) -> Receipt:
-        """Give what became of labels since this was last asked, late ones included."""
-        news = Receipt(fates=dict(self._news), delays_s=tuple(self._delays_s))
+    def news(self) -> LabelNews:
+        """Give what became of labels since this was last asked, and the figures as they stand."""
+        news = LabelNews(
+            fates=dict(self._news),
+            delays_s=tuple(self._delays_s),
+            figures=tuple(
+                (model.value, name, source, measure.value)
+                for model, labelled in self._labelled.items()
+                for source, figures in labelled.by_source().items()
+                for name, measure in figures.items()
+            ),
+            coverage=self._covered(),
+        )
         self._news.clear()
         self._delays_s.clear()
         return news

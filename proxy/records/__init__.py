@@ -27,6 +27,7 @@ from proxy.records.judgement import (
     AlarmState,
     Blame,
     Finding,
+    Pace,
     Transition,
     Verdict,
 )
@@ -43,6 +44,7 @@ from proxy.records.traffic import (
     Case,
     Exchange,
     Failure,
+    FleetState,
     Health,
     Message,
     Model,
@@ -58,7 +60,7 @@ from proxy.records.traffic import (
     Stream,
     Undecodable,
 )
-from proxy.records.truth import Fate, Receipt, Truth, TruthValue
+from proxy.records.truth import Fate, LabelNews, Receipt, Truth, TruthValue
 
 __all__ = [
     "Acknowledgement",
@@ -76,13 +78,16 @@ __all__ = [
     "Failure",
     "Fate",
     "Finding",
+    "FleetState",
     "Health",
     "HistogramBin",
     "Insight",
+    "LabelNews",
     "Message",
     "Model",
     "Observation",
     "Outcome",
+    "Pace",
     "Pair",
     "Position",
     "Posture",

@@ -230,5 +230,27 @@ class Health(Struct, frozen=True, kw_only=True):
     """What the probe saw when it is not ready; empty when it is."""
 
 
-Observation: TypeAlias = Exchange | Rows | Undecodable | Pair | Case | Health | Pulse
+class FleetState(Struct, frozen=True, kw_only=True):
+    """How this replica stood with its fleet at one tick."""
+
+    at_s: float
+    name: str
+    """Of the fleet."""
+    replica: str
+    """The name of this one."""
+    up: bool
+    """What was folded last was the fleet's sum; if not, only what this replica counted."""
+    replicas: int
+    """Replicas in the last sum, this one included."""
+    others: int
+    """Live replicas of the same fleet that have another benchmark, and are not added up."""
+    late: int
+    """Ticks of this replica that came too late for the sum, since it started."""
+    skew_s: float
+    """How far the clock of Redis is ahead of this replica's."""
+    trouble: str
+    """What is wrong, in one sentence; empty when nothing is."""
+
+
+Observation: TypeAlias = Exchange | Rows | Undecodable | Pair | Case | Health | Pulse | FleetState
 """What monitors may be shown."""

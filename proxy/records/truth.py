@@ -54,3 +54,15 @@ class Receipt(Struct, frozen=True, kw_only=True):
     """From the prediction to its truth, of the rows joined now."""
     problems: tuple[str, ...] = ()
     """The first troubles in words, without values of the labels."""
+
+
+class LabelNews(Struct, frozen=True, kw_only=True):
+    """What is new about labels since the last tick, and the figures as they stand."""
+
+    fates: dict[Fate, int] = {}
+    """Labels whose fate became final."""
+    delays_s: tuple[float, ...] = ()
+    figures: tuple[tuple[str, str, str, float], ...] = ()
+    """Model, measure, source (`labelled`, `estimated`, `certified`), value."""
+    coverage: float | None = None
+    """Labelled share of the predictions that are old enough. `None`: not known yet."""

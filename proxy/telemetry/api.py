@@ -16,6 +16,7 @@ from aiohttp import web
 
 from proxy import clock
 from proxy.records import AlarmName, Model
+from proxy.telemetry import labels
 from proxy.telemetry.answers import SAFE, json_answer, speak_json
 from proxy.telemetry.desk import Desk, DeskError
 from proxy.telemetry.page import page
@@ -57,19 +58,6 @@ class ReloadOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     by: By = "unknown"
 
 
-class Label(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The true outcome of one past request."""
-
-    id: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
-    label: bool | float | str
-
-
-class LabelOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Body of `POST /api/v1/labels`."""
-
-    labels: Annotated[list[Label], msgspec.Meta(min_length=1, max_length=10_000)]
-
-
 class Api:
     """The routes over one desk."""
 
@@ -91,6 +79,7 @@ class Api:
         get("/api/v1/drift", self._drift)
         get("/api/v1/agreement", self._agreement)
         get("/api/v1/latency", self._latency)
+        get("/api/v1/labels", self._label_quality)
         get("/api/v1/routing", self._routing)
         get("/api/v1/journal", self._journal)
         get("/api/v1/samples", self._samples)
@@ -177,9 +166,13 @@ class Api:
         return _answer(await self._desk.reload(order.by))
 
     async def _labels(self, request: web.Request) -> web.Response:
-        order = await _order(request, LabelOrder, '{"labels": [{"id": ID, "label": VALUE}]}')
-        n = await self._desk.label([(label.id, label.label) for label in order.labels])
-        return _answer({"accepted": n, "received": len(order.labels)})
+        now_s, offset_s = clock.now_s(), clock.utc_offset_s()
+        kind = request.content_type
+        truths = labels.read(await request.read(), kind, lambda utc_s: utc_s - offset_s, now_s)
+        return _answer(labels.answer(await self._desk.label(truths)))
+
+    async def _label_quality(self, _: web.Request) -> web.Response:
+        return _answer(self._desk.detail(AlarmName.LABEL_QUALITY))
 
 
 async def _order(

@@ -112,6 +112,18 @@ DRIFT_EVIDENCE: Final = _gauge(
     "side feature",
     "Natural logarithm of the stream's e-value against no relevant drift.",
 )
+LABELS: Final = _counter(
+    "labels_total", "result", "True outcomes that were sent, by what became of them."
+)
+LABEL_DELAY: Final = _histogram("label_delay_seconds", "", "From a prediction to its true outcome.")
+LABEL_COVERAGE: Final = _gauge(
+    "label_coverage_ratio", "", "Labelled share of sampled predictions older than the median delay."
+)
+LABEL_QUALITY: Final = _gauge(
+    "label_quality",
+    "model measure source",
+    "How good predictions are: by labels, as estimated without them, as certified.",
+)
 ALARM_STATE: Final = _gauge("alarm_state", "alarm state", "1 for the state the alarm is in.")
 TRANSITIONS: Final = _counter(
     "alarm_transitions_total", "alarm to", "Times an alarm entered a state."
@@ -126,6 +138,9 @@ SINK_EVENTS: Final = _counter(
     "sink_events_total",
     "type result",
     "Sampled requests and answers for the CloudEvents sink: sent, or why not.",
+)
+INSIGHTS: Final = _counter(
+    "insights_total", "alarm result", "Explanations of drift for people: made, or why not."
 )
 DESIRED_REPLICAS: Final = _gauge(
     "desired_replicas", "", "Replicas the capacity steps in force ask for; 0 when none does."
@@ -165,8 +180,9 @@ BY_SUPERVISOR: Final = (PROCESS_UP, PROCESS_RESTARTS, RELOAD_SUCCESS)
 BY_WATCHER: Final = (
     REQUESTS, REQUEST_DURATION, UPSTREAM_DURATION, FIRST_BYTE, FIRST_TOKEN, INTER_TOKEN, IN_FLIGHT,
     REQUEST_BYTES, RESPONSE_BYTES, UPSTREAM_FAILURES, RETRIES, FAILOVERS, MIRRORED, PAIRS,
-    DISAGREEMENT, CAPTURES, DRIFT_EFFECT, DRIFT_EVIDENCE, ALARM_STATE, TRANSITIONS, ROUTING,
-    SWITCHES, ACTIONS, ALERTS, SINK_EVENTS, DESIRED_REPLICAS, LINK_DROPPED, LAG, WATCHER_UP,
-    BUILD_INFO, FOLDED, LOG_DROPPED, JOURNAL_FAILED,
+    DISAGREEMENT, CAPTURES, DRIFT_EFFECT, DRIFT_EVIDENCE, LABELS, LABEL_DELAY,
+    LABEL_COVERAGE, LABEL_QUALITY, ALARM_STATE, TRANSITIONS, ROUTING,
+    SWITCHES, ACTIONS, ALERTS, SINK_EVENTS, INSIGHTS, DESIRED_REPLICAS, LINK_DROPPED, LAG,
+    WATCHER_UP, BUILD_INFO, FOLDED, LOG_DROPPED, JOURNAL_FAILED,
 )  # fmt: skip
 """In the order in which they are exported."""

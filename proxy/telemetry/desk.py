@@ -12,7 +12,16 @@ from typing import Protocol, TypeAlias
 
 from msgspec import Struct
 
-from proxy.records import AlarmName, AlarmState, Model, Position, Side, Verdict
+from proxy.records import (
+    AlarmName,
+    AlarmState,
+    Model,
+    Position,
+    Receipt,
+    Side,
+    Truth,
+    Verdict,
+)
 
 JsonObject: TypeAlias = dict[str, object]
 """A JSON object of values that msgspec can write (structs included)."""
@@ -193,7 +202,7 @@ class Desk(Protocol):
         ...
 
     def detail(self, name: AlarmName) -> JsonObject:
-        """Give the streams of one monitor (`/api/v1/drift`, `agreement`, `latency`)."""
+        """Give the streams of one monitor (`/api/v1/drift`, `agreement`, `latency`, `labels`)."""
         ...
 
     def routing(self) -> RoutingView:
@@ -232,8 +241,8 @@ class Desk(Protocol):
         """Read the configuration again; asked only where no door stands before the API."""
         ...
 
-    async def label(self, labels: Sequence[tuple[str, float | str | bool]]) -> int:
-        """Take the true outcome of past requests by their id; give how many were accepted."""
+    async def label(self, truths: Sequence[Truth]) -> Receipt:
+        """Take the true outcomes of past requests; give what became of each."""
         ...
 
 

@@ -25,6 +25,7 @@ from proxy.records import (
     Exchange,
     Failure,
     Finding,
+    LabelNews,
     Model,
     Outcome,
     Position,
@@ -42,6 +43,7 @@ from proxy.telemetry.settings import MetricsSettings
 from proxy.telemetry.streams import read
 from proxy.telemetry.tally import OTHER, Buckets, Table
 from proxy.telemetry.tokens import Timings, Tokens
+from proxy.telemetry.truths import LabelFigures
 
 CLASSIC_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS_TYPE: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -86,6 +88,7 @@ class Metrics:
         self._now_s = now_s
         self._lines = Lines(self._settings)
         self._tokens = Tokens(self._settings)
+        self._truths = LabelFigures()
         self._pulses: dict[int, Pulse] = {}
         self._tables = {
             family.name: Table() for family in of.BY_WATCHER if family.kind is Kind.COUNTER
@@ -203,6 +206,10 @@ class Metrics:
         if interval is not None:
             self._disagreement[("lower",)], self._disagreement[("upper",)] = interval
 
+    def labels(self, news: LabelNews) -> None:
+        """Take over what is new about labels."""
+        self._truths.take(news)
+
     def alarm(self, alarm: Alarm) -> None:
         """Take over the state of one alarm."""
         self._alarms[alarm.name] = alarm.state
@@ -233,6 +240,10 @@ class Metrics:
     def sink(self, kind: str, result: str) -> None:
         """Count an event for the sink; `kind`: `request` or `response`."""
         self._count(of.SINK_EVENTS, kind, result)
+
+    def insight(self, alarm: AlarmName, result: str) -> None:
+        """Count what became of an explanation: `made`, `failed` or `late`."""
+        self._count(of.INSIGHTS, alarm, result)
 
     def desired_replicas(self, n: int) -> None:
         """Set what the capacity steps in force ask for."""
@@ -279,6 +290,7 @@ class Metrics:
         known[of.FIRST_TOKEN.name] = self._tokens.firsts()
         known[of.INTER_TOKEN.name] = self._tokens.gaps()
         known |= self._gauges()
+        known |= self._truths.series()
         known[of.FOLDED.name] = self._folded()
         for family in of.BY_WATCHER:
             yield family, known[family.name]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from proxy import benchmark, clock
 from proxy.benchmark import Benchmark, BenchmarkError
@@ -12,6 +12,7 @@ from proxy.monitors import Engine, Monitor
 from proxy.monitors.disagreement import Disagreement
 from proxy.monitors.errors import Errors
 from proxy.monitors.input_drift import InputDrift
+from proxy.monitors.label_quality import LabelQuality
 from proxy.monitors.latency import Latency
 from proxy.monitors.output_drift import OutputDrift
 from proxy.monitors.readiness import StableReadiness
@@ -22,6 +23,8 @@ from proxy.payload.decode import Decoder
 from proxy.pipeline import Plan
 from proxy.records import Pair
 from proxy.stats.compare import compare
+from proxy.watcher.insight import Explainer
+from proxy.watcher.samples import Samples
 
 log = logging.getLogger(__name__)
 
@@ -37,9 +40,21 @@ def monitors_of(loaded: Loaded, engine: Engine, certified: Benchmark | None) -> 
         Latency(settings.latency, certified, engine),
         Throughput(settings.throughput, certified, engine),
         Errors(settings.errors, certified, engine),
+        LabelQuality(settings.labels, certified, engine),
         StableReadiness(engine, has_stable=loaded.config.has_stable),
         Watching(engine),
     )
+
+
+def explainer_of(
+    loaded: Loaded,
+    monitors: Sequence[Monitor],
+    certified: Benchmark | None,
+    samples: Samples,
+) -> Explainer:
+    """Give who explains what the monitors of drift find."""
+    explained = [one for one in monitors if isinstance(one, InputDrift | OutputDrift)]
+    return Explainer(loaded.config.monitors.explain, explained, certified, samples)
 
 
 def engine_of(loaded: Loaded) -> Engine:

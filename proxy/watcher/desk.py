@@ -14,7 +14,18 @@ from proxy import __version__, clock
 from proxy.config import Loaded
 from proxy.pipeline import Pipeline
 from proxy.policy import Incident
-from proxy.records import AlarmName, AlarmState, Model, Position, Pulse, Side, Verdict
+from proxy.records import (
+    AlarmName,
+    AlarmState,
+    Insight,
+    Model,
+    Position,
+    Pulse,
+    Receipt,
+    Side,
+    Truth,
+    Verdict,
+)
 from proxy.telemetry import words
 from proxy.telemetry.desk import (
     AlarmView,
@@ -31,6 +42,7 @@ from proxy.telemetry.metrics import Metrics
 from proxy.telemetry.streams import agreement_view, stream_views
 from proxy.telemetry.traffic import Traffic
 from proxy.watcher.hands import Hands
+from proxy.watcher.insight import WATCHED
 from proxy.watcher.samples import Samples
 
 TIMELINE: Final = 40
@@ -65,6 +77,8 @@ class Office:
     notes: Sequence[str]
     """Things to know since the start: no benchmark, state that could not be used."""
     started_utc: str
+    insights: Mapping[AlarmName, Insight]
+    """The last explanation of each drift alarm."""
 
 
 class WatcherDesk:
@@ -115,10 +129,17 @@ class WatcherDesk:
         return words.sorted_views(views)
 
     def detail(self, name: AlarmName) -> JsonObject:
-        """Give the streams of one monitor; latency has the extremes of exchanges beside them."""
+        """Give the streams of one monitor, and what explains them.
+
+        Beside drift that is its last insight, beside latency the extremes of the last hour.
+        """
         detail = self._office.pipeline.detail(name)
+        if name is AlarmName.LABEL_QUALITY:
+            detail["caution"] = self._caution()
         if name is AlarmName.LATENCY:
             detail |= self._office.samples.extremes(clock.now_s())
+        elif name in WATCHED:
+            detail |= {"insight": self._office.insights.get(name)}
         return detail
 
     def routing(self) -> RoutingView:
@@ -203,14 +224,9 @@ class WatcherDesk:
             503, "no_supervisor", f"{by}: reloading is the supervisor's, which is not here.", ""
         )
 
-    async def label(self, labels: Sequence[tuple[str, float | str | bool]]) -> int:
-        """Refuse: labels are not joined to predictions yet."""
-        raise DeskError(
-            501,
-            "not_supported",
-            f"{len(labels)} label(s) given, but this version does not use labels.",
-            "See CHANGELOG.md for what is supported.",
-        )
+    async def label(self, truths: Sequence[Truth]) -> Receipt:
+        """Take the true outcomes of past requests; they count at the next ticks."""
+        return self._office.pipeline.label(truths, clock.now_s())
 
     def _headline(self, reasons: Sequence[str]) -> str:
         incidents = self._open_incidents()
@@ -228,6 +244,16 @@ class WatcherDesk:
         if not unknown:
             return "All is well: everything that is watched is within tolerance."
         return f"Nothing is wrong as far as is known; not known yet: {', '.join(unknown)}."
+
+    def _caution(self) -> str:
+        """Say why the estimate without labels is doubtful now; empty when nothing speaks so."""
+        alarm = self._office.pipeline.alarms.get(AlarmName.INPUT_DRIFT)
+        if alarm is None or alarm.state not in {AlarmState.PENDING, AlarmState.FIRING}:
+            return ""
+        return (
+            "The inputs drift: the estimate without labels holds only if predictions still mean "
+            "what they meant at certification. Believe labels."
+        )
 
     def _open_incidents(self) -> list[Incident]:
         return [one for one in self._office.pipeline.decision.incidents if not one.is_over]

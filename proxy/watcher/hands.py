@@ -85,6 +85,7 @@ class Hands:
             self._do(action)
         for name in DETAILED:
             tools.metrics.detail(name, self._pipeline.detail(name))
+        tools.metrics.labels(self._pipeline.label_news())
         self.route("policy")
         alarms = self._pipeline.alarms
         waiting = policy.open_incidents(self._pipeline.posture, alarms)

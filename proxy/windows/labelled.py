@@ -149,15 +149,21 @@ class Labelled:
         if self.estimator is not None:
             self.estimator.tick()
 
+    def by_source(self) -> dict[str, dict[str, Measure]]:
+        """Give the figures by where they come from; those that are not known are absent."""
+        return {
+            "labelled": self.figures(),
+            "estimated": self.estimate(),
+            "certified": {} if self.quality is None else self.quality.figures,
+        }
+
     def shown(self) -> dict[str, object]:
         """Give figures by source, calibration and the check of the estimate, ready for JSON."""
         quality, checked = self.quality, self.check()
         return {
             "target": None if self.target is None else structs.asdict(self.target),
             "n_labelled": len(self._rows),
-            "labelled": self.figures(),
-            "estimated": self.estimate(),
-            "certified": {} if quality is None else quality.figures,
+            **self.by_source(),
             "n_certified": 0 if quality is None else quality.n,
             "calibration": self.calibration(),
             "estimate_check": checked,

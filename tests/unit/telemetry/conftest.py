@@ -7,7 +7,17 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pytest
 
-from proxy.records import AlarmName, AlarmState, Model, Position, Side, Verdict
+from proxy.records import (
+    AlarmName,
+    AlarmState,
+    Fate,
+    Model,
+    Position,
+    Receipt,
+    Side,
+    Truth,
+    Verdict,
+)
 from proxy.telemetry.desk import (
     AgreementView,
     AlarmView,
@@ -165,10 +175,10 @@ class Desk:
         self.told.append(("reload", by))
         return {"changed": []}
 
-    async def label(self, labels: Sequence[tuple[str, float | str | bool]]) -> int:
+    async def label(self, truths: Sequence[Truth]) -> Receipt:
         """Remember."""
-        self.told.append(("label", *labels))
-        return len(labels)
+        self.told.append(("label", *((one.id, one.row, one.value) for one in truths)))
+        return Receipt(fates={Fate.JOINED: len(truths)}, problems=("odd",))
 
 
 class Vitals:

@@ -43,6 +43,7 @@ def talk(desk: Desk, folder: Path, what: Talk, now_s: Callable[[], float] = lamb
         ("drift", "input"),
         ("agreement", "monitor"),
         ("latency", "monitor"),
+        ("labels", "monitor"),
         ("routing", "serving"),
         ("journal", "entries"),
         ("samples", "samples"),
@@ -102,8 +103,8 @@ def test_the_verdict_gates_by_its_status(desk: Desk, tmp_path: Path) -> None:
         ("reload", {"by": "ann"}, ("reload", "ann")),
         (
             "labels",
-            {"labels": [{"id": "a", "label": 1}, {"id": "b", "label": "x"}]},
-            ("label", ("a", 1.0), ("b", "x")),
+            {"labels": [{"id": "a", "label": 1}, {"id": "b#2", "truth": "x"}]},
+            ("label", ("a", None, 1), ("b", 2, "x")),
         ),
     ],
 )
@@ -138,7 +139,7 @@ def test_changes_reach_the_desk(
         ("reload", b"[]"),
         ("labels", b'{"labels": []}'),
         ("labels", b'{"labels": [{"id": "", "label": 1}]}'),
-        ("labels", b'{"labels": [{"id": "a", "label": [1]}]}'),
+        ("labels", b'{"labels": [{"id": "a", "label": {}}]}'),
         ("labels", b'{"labels": [{"id": "a"}]}'),
     ],
 )

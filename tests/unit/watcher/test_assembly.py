@@ -43,9 +43,6 @@ EXCHANGE = Exchange(
     in_flight=1, stream=None, capture=1.0,
 )  # fmt: skip
 
-UNWATCHED = {AlarmName.LABEL_QUALITY}
-"""There are no labels yet."""
-
 
 def loaded(folder: Path, text: str, more: str = "") -> Loaded:
     """Load a configuration from a file."""
@@ -72,7 +69,7 @@ def test_every_alarm_has_its_monitor(tmp_path: Path, text: str) -> None:
     found = loaded(tmp_path, text)
     names = [one.name for one in monitors_of(found, engine_of(found), None)]
     assert len(names) == len(set(names))
-    assert set(names) == set(AlarmName) - UNWATCHED
+    assert set(names) == set(AlarmName)
 
 
 def test_without_a_benchmark_the_monitors_say_so(make_watcher: Callable[..., Watcher]) -> None:

@@ -9,7 +9,17 @@ import msgspec
 import pytest
 
 from proxy import clock
-from proxy.records import AlarmName, AlarmState, Model, Position, Pulse
+from proxy.records import (
+    AlarmName,
+    AlarmState,
+    Fate,
+    Model,
+    Position,
+    Pulse,
+    Rows,
+    Side,
+    Truth,
+)
 from proxy.telemetry.desk import DeskError
 from proxy.watcher.process import Watcher
 
@@ -105,14 +115,42 @@ def test_an_acknowledgement_takes_only_what_waits(
 
 
 def test_what_others_do_is_refused_with_their_name(make_watcher: MakeWatcher) -> None:
-    """Reloading is the supervisor's; labels are not supported yet."""
+    """Reloading is the supervisor's."""
     desk = make_watcher()._desk
     with pytest.raises(DeskError, match="supervisor") as reload:
         asyncio.run(desk.reload("ada"))
     assert reload.value.status == 503
-    with pytest.raises(DeskError, match=r"1 label\(s\)") as label:
-        asyncio.run(desk.label([("id", 1.0)]))
-    assert label.value.status == 501
+
+
+def test_a_label_finds_the_prediction_of_its_request(make_watcher: MakeWatcher) -> None:
+    """It joins what was sampled; the figures and the metrics know it after the next tick."""
+    watcher = make_watcher()
+    desk = watcher._desk
+    watcher._pipeline._monitors[AlarmName.LABEL_QUALITY].observe(
+        Rows(
+            exchange_id=255,
+            at_s=clock.now_s(),
+            model=Model.CANDIDATE,
+            side=Side.OUTPUT,
+            columns=("prediction",),
+            values=([3.5],),
+            n=1,
+            correlation=("order-1",),
+        )
+    )
+    truths = [
+        Truth(id="order-1", value=3.0, at_s=clock.now_s()),
+        Truth(id="00000000000000ff", value=3.0, at_s=clock.now_s()),
+        Truth(id="order-2", value=3.0, at_s=0.0),
+    ]
+    receipt = asyncio.run(desk.label(truths))
+    assert receipt.fates == {Fate.JOINED: 1, Fate.DUPLICATE: 1, Fate.UNKNOWN: 1}
+    watcher._hands.carry_out(watcher._pipeline.tick(clock.now_s()))
+    models = desk.detail(AlarmName.LABEL_QUALITY)["models"]
+    assert models["candidate"]["labelled"]["mae"].value == 0.5
+    told = desk.metrics("")[0].decode()
+    assert 'stablehand_labels_total{result="joined"} 1.0' in told
+    assert 'stablehand_label_quality{measure="mae",model="candidate",source="labelled"} 0.5' in told
 
 
 def test_running_exchanges_are_counted_over_all_relays(make_watcher: MakeWatcher) -> None:
