@@ -5,6 +5,7 @@ operator allowed (`ladder`), and says it (`diagnosis`). Everything here is a val
 out: no clock, no network. Doing it is the actuators' business.
 """
 
+from proxy.policy.diagnosis import title_of, why
 from proxy.policy.ladder import decide
 from proxy.policy.posture import (
     acknowledge,
@@ -40,4 +41,6 @@ __all__ = [
     "settle",
     "shifted",
     "step",
+    "title_of",
+    "why",
 ]

@@ -53,6 +53,16 @@ class Story:
     outlooks: Mapping[AlarmName, str]
 
 
+def title_of(cause: Cause) -> str:
+    """Give the headline of an incident with this cause."""
+    return _TITLES[cause]
+
+
+def why(cause: Cause) -> str:
+    """Say what this cause means for the remedy."""
+    return _WHY[cause]
+
+
 def tell(story: Story, closed: Mapping[str, tuple[AlarmName, ...]]) -> tuple[Incident, ...]:
     """Tell every open incident, worst first, then those that are over."""
     alarms = story.moment.facts.alarms
@@ -108,7 +118,7 @@ def _over(incident: str, names: tuple[AlarmName, ...], story: Story) -> Incident
         )
     return Incident(
         id=incident,
-        cause=Cause.UNKNOWN,
+        cause=Cause(story.posture.causes.get(incident, Cause.UNKNOWN)),
         alarms=names,
         title=f"Over: {listed(tuple(names))}",
         what=f"Back within tolerance; it lasted {span(since_s - min(began, default=since_s))}.",

@@ -20,7 +20,7 @@ from proxy.policy.incidents import open_and_close
 from proxy.policy.posture import is_acknowledged
 from proxy.policy.settings import PolicySettings
 from proxy.policy.steps import call, ladder, say_over, take, take_back
-from proxy.policy.values import Cause, Decision, Facts
+from proxy.policy.values import Cause, Decision, Facts, Incident
 from proxy.policy.words import span
 from proxy.records import Action, Alarm, AlarmName, AlarmState, Model, Posture, Step, StepKind
 
@@ -45,7 +45,9 @@ def decide(posture: Posture, facts: Facts, settings: PolicySettings, now_s: floa
     told = tell(story, book.closed)
     return Decision(
         posture=msgspec.structs.replace(
-            state.posture, locked=lock(state.posture.switches_s, settings, now_s)
+            state.posture,
+            locked=lock(state.posture.switches_s, settings, now_s),
+            causes=_causes(state.posture, told),
         ),
         actions=(*over, *state.alerts, *state.remedies),
         diagnosis="\n\n".join(
@@ -53,6 +55,17 @@ def decide(posture: Posture, facts: Facts, settings: PolicySettings, now_s: floa
         ),
         incidents=told,
     )
+
+
+def _causes(posture: Posture, told: tuple[Incident, ...]) -> dict[str, str]:
+    """Give the cause of each open incident; what was known of one is kept when it no longer is."""
+    return {
+        it.id: posture.causes.get(it.id, it.cause.value)
+        if it.cause is Cause.UNKNOWN
+        else it.cause.value
+        for it in told
+        if not it.is_over
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

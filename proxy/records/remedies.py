@@ -61,6 +61,8 @@ class Posture(Struct, frozen=True, kw_only=True):
     """By alarm name."""
     incidents: dict[str, str] = {}
     """Id of the incident that each firing `alarm#episode` belongs to: one incident per cause."""
+    causes: dict[str, str] = {}
+    """Last known cause of each open incident, by its id: its end is told with the same one."""
     escalations: dict[str, float] = {}
     """When a person was called, by `incident>receiver` (no receiver: the configured levels)."""
     capacity_ids: tuple[str, ...] = ()

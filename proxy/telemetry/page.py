@@ -23,9 +23,9 @@ class Page:
 
 
 def page() -> Page:
-    """Put the page together; reads four small files of the package."""
+    """Put the page together; reads five small files of the package."""
     folder = Path(__file__).parent / "static"
-    style = (folder / "page.css").read_text("utf-8")
+    style = "".join((folder / name).read_text("utf-8") for name in ("tokens.css", "page.css"))
     script = "".join((folder / name).read_text("utf-8") for name in ("charts.js", "page.js"))
     document = (folder / "page.html").read_text("utf-8")
     body = document.replace("/*STYLE*/", style).replace("/*SCRIPT*/", script)

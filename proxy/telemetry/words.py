@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Final
 
+from proxy.policy.words import span
 from proxy.records import (
     Acknowledgement,
     Alarm,
@@ -56,6 +58,36 @@ _CERTAIN: Final = math.log(1e9)
 _MAX_BLAMED: Final = 5
 
 
+def label(name: str) -> str:
+    """Write a name of ours as words: `input_drift` is `Input drift`."""
+    return name.replace("_", " ").capitalize()
+
+
+def sentence(text: str) -> str:
+    """Write text as a sentence: a capital first, a full stop last."""
+    text = text.strip()
+    closed = text if not text or text[-1] in ".!?" else f"{text}."
+    return closed[:1].upper() + closed[1:]
+
+
+def utc_text(seconds: float) -> str:
+    """Write seconds since 1970 as RFC 3339 text."""
+    at = datetime.fromtimestamp(seconds, UTC)
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def time_of(seconds: float) -> str:
+    """Write seconds since 1970 as a time of day in UTC."""
+    return utc_text(seconds)[11:19]
+
+
+def gap(begin_utc: str, end_utc: str) -> str:
+    """Write the time between two RFC 3339 times; empty when it is less than a second."""
+    begin, end = (datetime.fromisoformat(one) for one in (begin_utc, end_utc))
+    seconds = (end - begin).total_seconds()
+    return span(seconds) if seconds >= 1 else ""
+
+
 def number(value: float) -> str:
     """Write a number with three significant digits and no exponent where one can read it."""
     if not math.isfinite(value):
@@ -83,6 +115,27 @@ def quantity(value: float, unit: str) -> str:
             return number(value)
         case _:
             return f"{number(value)} {unit}"
+
+
+def short(value: float, unit: str) -> str:
+    """Write an effect as a figure on a scale: signed, with the shortest name of its unit."""
+    match unit:
+        case "share":
+            return f"{number(100 * value)} %"
+        case "sd":
+            return f"{value:+.3g} sd" if value else "0 sd"
+        case "ratio":
+            return f"x {number(value)}"
+        case _:
+            return quantity(value, unit)
+
+
+def reach(value: float, interval: tuple[float, float] | None, unit: str) -> str:
+    """Write an effect with its interval as figures on a scale."""
+    text = short(value, unit)
+    if interval is None or not all(math.isfinite(bound) for bound in interval):
+        return text
+    return f"{text} ({short(interval[0], unit)} to {short(interval[1], unit)})"
 
 
 def effect(value: float, interval: tuple[float, float] | None, unit: str) -> str:

@@ -7,7 +7,17 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from proxy.policy import Facts, Incident, PolicySettings, acknowledge, decide, override
+from proxy.policy import (
+    Cause,
+    Facts,
+    Incident,
+    PolicySettings,
+    acknowledge,
+    decide,
+    override,
+    title_of,
+    why,
+)
 from proxy.records import Alarm, AlarmName, AlarmState, Model, Posture, Verdict
 
 MakeAlarm = Callable[..., Alarm]
@@ -169,3 +179,30 @@ def test_the_diagnosis_joins_the_open_incidents(
     one, two = decide(Posture(), facts, PolicySettings(), 0.0).diagnosis.split("\n\n")
     assert one.startswith("Model: ")
     assert two.startswith("Monitoring: ")
+
+
+def test_the_end_is_told_with_the_cause_that_was_known(
+    make_facts: MakeFacts, make_alarm: MakeAlarm
+) -> None:
+    """Receivers sort by cause; what became unknown while it lasted does not hide what was known."""
+    firing = make_alarm(AlarmName.DISAGREEMENT)
+    known = decide(Posture(), make_facts(firing), PolicySettings(), 600.0)
+    assert known.posture.causes == {"disagreement#1": "model"}
+    lost = make_facts(firing, make_alarm(AlarmName.INPUT_DRIFT, verdict=Verdict.UNKNOWN))
+    quiet = msgspec.structs.replace(
+        lost.alarms[AlarmName.INPUT_DRIFT], state=AlarmState.INACTIVE, began_s=None
+    )
+    unknown = decide(known.posture, make_facts(firing, quiet), PolicySettings(), 610.0)
+    assert unknown.incidents[0].cause is Cause.UNKNOWN
+    assert unknown.posture.causes == {"disagreement#1": "model"}
+    resolved = msgspec.structs.replace(firing, state=AlarmState.RESOLVED)
+    over = decide(unknown.posture, make_facts(resolved), PolicySettings(), 620.0)
+    (incident,) = over.incidents
+    assert (incident.is_over, incident.cause) == (True, Cause.MODEL)
+    assert over.posture.causes == {}
+
+
+def test_every_cause_has_a_title_and_a_reason() -> None:
+    """The report of an incident is headed by them."""
+    assert len({title_of(cause) for cause in Cause}) == len(Cause)
+    assert all(why(cause).endswith(".") for cause in Cause)

@@ -240,3 +240,29 @@ def test_unknown_and_odd_entries_are_shown_anyway() -> None:
     assert words.entry_view({"kind": "transition", "body": 7}).text == "Alarm changed."
     assert words.entry_view(entry("outcome", {"action": None})).text == "Step failed."
     assert words.entry_view({}).kind == "note"
+
+
+def test_figures_on_a_scale_are_short_and_signed() -> None:
+    """What stands at an axis: the shortest name of a unit, with its interval where there is one."""
+    assert words.short(-2.913, "sd") == "-2.91 sd"
+    assert words.short(0.0, "sd") == "0 sd"
+    assert words.short(0.125, "share") == "12.5 %"
+    assert words.short(1.5, "ratio") == "x 1.5"
+    assert words.short(0.25, "s") == "250 ms"
+    assert words.reach(0.5, (0.4, 0.6), "sd") == "+0.5 sd (+0.4 sd to +0.6 sd)"
+    assert words.reach(0.5, (float("-inf"), 0.6), "sd") == "+0.5 sd"
+    assert words.reach(0.5, None, "share") == "50 %"
+
+
+def test_names_sentences_and_times_for_people() -> None:
+    """Our names as words, text as a sentence, the time between two entries of a journal."""
+    assert words.label("input_drift") == "Input drift"
+    assert [words.sentence(text) for text in ("as certified", "Why?", "")] == [
+        "As certified.",
+        "Why?",
+        "",
+    ]
+    assert words.utc_text(1_767_323_045.5) == "2026-01-02T03:04:05.500Z"
+    assert words.time_of(1_767_323_045.5) == "03:04:05"
+    assert words.gap("2026-01-02T03:04:05.500Z", "2026-01-02T03:05:35.500Z") == "1.5 min"
+    assert words.gap("2026-01-02T03:04:05.500Z", "2026-01-02T03:04:06.400Z") == ""

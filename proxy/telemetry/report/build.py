@@ -1,0 +1,380 @@
+"""Put the incident report together: from the journal alone, or with what a running sidecar knows.
+
+What is said of an incident (its cause, what was done, what is next) was said by the policy; here it
+is found and put in order. What is missing is told in `notes`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final, TypedDict
+
+from proxy.alarms import STATED
+from proxy.policy import Cause, Incident, title_of, why
+from proxy.records import Alarm, AlarmName, AlarmState, Finding, Insight, Model, Verdict
+from proxy.telemetry import words
+from proxy.telemetry.desk import AgreementView, JsonObject
+from proxy.telemetry.journal import Entry
+from proxy.telemetry.report import story
+from proxy.telemetry.report.chronicle import Chronicle, Episode, Notice, moved, read
+from proxy.telemetry.report.evidence import columns_of, evidence_of, load_cells_of
+from proxy.telemetry.report.values import Blamed, Evidence, IncidentReport, LoadCell, Measure
+from proxy.telemetry.streams import agreement_view
+
+MAX_BLAMED: Final = 12
+DAY_S: Final = 86_400.0
+DRIFTS: Final = (AlarmName.INPUT_DRIFT, AlarmName.OUTPUT_DRIFT)
+_OVER: Final = "over"
+_QUIET: Final = "quiet"
+_UNSIGNED: Final = Notice()
+
+
+class _ToDo(TypedDict):
+    next: str
+    undo: str
+
+
+class NothingToReportError(Exception):
+    """There is nothing to report on; the message says what there is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Live:
+    """What a running sidecar knows beside its journal; a journal alone has none of it."""
+
+    made_utc: str
+    alarms: Mapping[AlarmName, Alarm] = field(default_factory=dict)
+    incidents: tuple[Incident, ...] = ()
+    detail: Callable[[AlarmName], JsonObject] = lambda _: {}
+    """What a monitor tells of its streams."""
+    insights: Mapping[AlarmName, Insight] = field(default_factory=dict)
+    utc: Callable[[float], str] = lambda _: ""
+    """Turns a time on the monotonic clock into text."""
+    watched: str = ""
+    expected_run_length_s: float | None = None
+    provenance: tuple[tuple[str, str], ...] = ()
+
+
+def build(entries: Iterable[Entry], alarm: AlarmName | None, live: Live) -> IncidentReport:
+    """Report on the last incident of `alarm`; `None`: on what is worst now, or came last.
+
+    Raises:
+        NothingToReportError: the journal knows no such alarm; the message says which it knows.
+    """
+    told = read(entries)
+    episode = _chosen(told, alarm, live)
+    if episode is None:
+        return _quiet(told, alarm, live)
+    members = told.of_incident(episode.incident) or [episode]
+    members.sort(key=lambda one: one is not episode)
+    notices = told.notices.get(episode.incident, [])
+    said = _said(notices, _open_incident(episode.incident, live))
+    drawn = tuple(story.trace_of(told, one, members) for one in members)
+    return IncidentReport(
+        made_utc=live.made_utc,
+        watched=live.watched or said.candidate,
+        alarm=episode.alarm,
+        incident=episode.incident,
+        state=_state(members),
+        cause=said.cause or Cause.UNKNOWN,
+        title=_title(said, members),
+        lead=_lead(said, _finding(episode, live)),
+        done=story.done(told, members) or said.done,
+        **_left_to_do(told, members, said),
+        milestones=story.milestones(told, members),
+        measures=tuple(_measure(one, live) for one in members),
+        evidence=tuple(_evidence(told, one, live) for one in members),
+        agreement=_agreement(told, members, live),
+        cells=_cells(told, members, live),
+        traces=tuple(one for one in drawn if one.points),
+        marks=story.marks(told, members),
+        timeline=story.timeline(told, members),
+        false_alarms=_false_alarms(told, live, said.false_alarms),
+        confirmation=_confirmation(told),
+        provenance=tuple(dict((*_provenance(told, said), *live.provenance)).items()),
+        notes=tuple(_notes(told, members, live)),
+    )
+
+
+def _chosen(told: Chronicle, alarm: AlarmName | None, live: Live) -> Episode | None:
+    """Give the episode to report on: open ones first, then those that fired, then the last.
+
+    Raises:
+        NothingToReportError: see `build`.
+    """
+    found = [one for one in told.episodes.values() if alarm is None or one.alarm is alarm]
+    if not found:
+        if alarm is not None and alarm in live.alarms:
+            return None
+        known = ", ".join(dict.fromkeys(name for name, _ in told.episodes)) or "none at all"
+        what = "nothing was found to be wrong" if alarm is None else f"{alarm} never began"
+        raise NothingToReportError(f"{what} in this journal; alarms that began in it: {known}")
+    return max(found, key=lambda one: (one.is_open, bool(one.fired_utc), one.starts_utc))
+
+
+def _open_incident(incident: str, live: Live) -> Incident | None:
+    return next((one for one in live.incidents if one.id == incident and not one.is_over), None)
+
+
+def _said(notices: list[Notice], incident: Incident | None) -> Notice:
+    """Give the last word on an incident; the cause and the title are those it had while it lasted.
+
+    Its end is told by a notice of its own, whose words on what is left to do are the newest.
+    """
+    stories = [one for one in notices if one.kind in {"firing", "escalation"}]
+    said = stories[-1] if stories else _UNSIGNED
+    last = notices[-1] if notices else _UNSIGNED
+    if incident is not None:
+        return Notice(
+            cause=incident.cause,
+            title=incident.title,
+            done=incident.done,
+            next=incident.next,
+            undo=incident.undo,
+            candidate=said.candidate,
+            stable=said.stable,
+            source=said.source,
+        )
+    done = last.done or said.done
+    return Notice(
+        cause=said.cause,
+        title=said.title,
+        done=done,
+        next=last.next if last.kind == "resolved" else said.next,
+        undo=last.undo if last.kind == "resolved" else said.undo,
+        false_alarms=said.false_alarms,
+        candidate=said.candidate,
+        stable=said.stable,
+        source=said.source,
+    )
+
+
+def _left_to_do(told: Chronicle, members: list[Episode], said: Notice) -> _ToDo:
+    """Give what is next and how to undo: nothing, once a person led the traffic back."""
+    is_over = _state(members) == _OVER
+    if is_over and story.serves(told, members) != Model.STABLE:
+        return {"next": "Nothing is left to do.", "undo": ""}
+    return {"next": said.next, "undo": said.undo}
+
+
+def _state(members: list[Episode]) -> str:
+    states = {one.state for one in members}
+    if AlarmState.FIRING in states:
+        return AlarmState.FIRING
+    return AlarmState.PENDING if AlarmState.PENDING in states else _OVER
+
+
+def _title(said: Notice, members: list[Episode]) -> str:
+    """Give the headline without the alarms behind it: they stand below."""
+    if said.cause in set(Cause):
+        return title_of(Cause(said.cause))
+    return f"{words.label(members[0].alarm)}: {members[0].finding.reason}"
+
+
+def _measure(episode: Episode, live: Live) -> Measure:
+    """Give one alarm's life and its finding."""
+    finding = _finding(episode, live)
+    return Measure(
+        alarm=episode.alarm,
+        state=episode.state if episode.is_open else _OVER,
+        onset_utc=episode.onset_utc,
+        began_utc=episode.began_utc,
+        fired_utc=episode.fired_utc,
+        ended_utc=episode.ended_utc,
+        reason=finding.reason,
+        subject=finding.subject,
+        effect=None if episode.alarm in STATED else finding.effect,
+        interval=finding.interval,
+        unit=finding.unit,
+        evidence=finding.evidence,
+        threshold=finding.threshold,
+        confirmation=finding.confirmation,
+        n_reference=finding.n_reference,
+        n_current=finding.n_current,
+        shared=words.SHARED[finding.shared] if finding.verdict is Verdict.BREACH else "",
+        blamed=tuple(
+            Blamed(
+                name=one.subject,
+                summary=one.summary,
+                effect=one.effect,
+                interval=one.interval,
+                unit=one.unit,
+                n_current=one.n_current,
+            )
+            for one in finding.blamed[:MAX_BLAMED]
+        ),
+    )
+
+
+def _lead(said: Notice, finding: Finding) -> str:
+    """Give what was seen, and why this cause is blamed."""
+    cause = why(Cause(said.cause)) if said.cause in set(Cause) else ""
+    return f"{finding.reason.rstrip('.')}. {cause}".strip()
+
+
+def _finding(episode: Episode, live: Live) -> Finding:
+    """Give the last breach; that of a running sidecar is newer than the journal's."""
+    now = live.alarms.get(episode.alarm)
+    if not episode.is_open or now is None or now.episode != episode.number:
+        return episode.finding
+    is_breach = now.finding is not None and now.finding.verdict is Verdict.BREACH
+    return now.finding if is_breach and now.finding is not None else episode.finding
+
+
+def _evidence(told: Chronicle, episode: Episode, live: Live) -> Evidence:
+    """Give what stands behind one alarm: of now while it lasts, else of when it fired."""
+    alarm = episode.alarm
+    at_utc, detail = told.sheets.get(alarm, ("", {}))
+    made_utc, insight = told.insights.get(alarm, ("", None))
+    utc = _clock(made_utc, insight)
+    if episode.is_open:
+        detail = live.detail(alarm) or detail
+        at_utc = live.made_utc if detail else at_utc
+        if alarm in live.insights:
+            insight, utc = live.insights[alarm], live.utc
+    columns = columns_of(detail, _finding(episode, live).blamed, insight)
+    base = Evidence(alarm=alarm, at_utc=at_utc or made_utc)
+    return evidence_of(insight, columns, base, utc)
+
+
+def _clock(made_utc: str, insight: Insight | None) -> Callable[[float], str]:
+    """Give how a time in a journalled insight is told: the entry says when it was made."""
+    if insight is None:
+        return lambda _: ""
+    made_s = insight.at_s
+    return lambda at_s: moved(made_utc, at_s - made_s)
+
+
+def _agreement(told: Chronicle, members: list[Episode], live: Live) -> AgreementView | None:
+    """Give the agreement of the two models, when it is part of the incident."""
+    for episode in members:
+        if episode.alarm is AlarmName.DISAGREEMENT:
+            recorded = told.sheets.get(episode.alarm, ("", {}))[1]
+            detail = live.detail(episode.alarm) if episode.is_open else {}
+            view = agreement_view(detail or recorded)
+            return None if view.estimate is None else view
+    return None
+
+
+def _cells(told: Chronicle, members: list[Episode], live: Live) -> tuple[LoadCell, ...]:
+    """Give the latency at each load, when it is part of the incident."""
+    for episode in members:
+        if episode.alarm is AlarmName.LATENCY:
+            detail = live.detail(episode.alarm) if episode.is_open else {}
+            return load_cells_of(detail or told.sheets.get(episode.alarm, ("", {}))[1])
+    return ()
+
+
+def _quiet(told: Chronicle, alarm: AlarmName | None, live: Live) -> IncidentReport:
+    """Report on an alarm that never began: how far it is from doing so."""
+    known = live.alarms[AlarmName(alarm or "")]
+    finding = known.finding
+    reason = finding.reason if finding is not None else "nothing was measured yet"
+    detail = live.detail(known.name)
+    insight = live.insights.get(known.name)
+    columns = columns_of(detail, (), insight)
+    base = Evidence(alarm=known.name, at_utc=live.made_utc)
+    measured = () if finding is None else (_quiet_measure(finding),)
+    return IncidentReport(
+        made_utc=live.made_utc,
+        watched=live.watched,
+        alarm=known.name,
+        incident="",
+        state=_QUIET,
+        cause="",
+        title=f"{words.label(known.name)} is quiet",
+        lead=words.sentence(reason),
+        done="Nothing was changed.",
+        next="Nothing is to be done.",
+        undo="",
+        milestones=(),
+        measures=measured,
+        evidence=(evidence_of(insight, columns, base, live.utc),),
+        agreement=agreement_view(detail) if known.name is AlarmName.DISAGREEMENT else None,
+        cells=load_cells_of(detail) if known.name is AlarmName.LATENCY else (),
+        traces=(),
+        marks=(),
+        timeline=(),
+        false_alarms=_false_alarms(told, live, ""),
+        confirmation=_confirmation(told),
+        provenance=tuple(dict((*_provenance(told, told.newest), *live.provenance)).items()),
+    )
+
+
+def _quiet_measure(finding: Finding) -> Measure:
+    return Measure(
+        alarm=finding.monitor,
+        state=_QUIET,
+        onset_utc="",
+        began_utc="",
+        fired_utc="",
+        ended_utc="",
+        reason=finding.reason,
+        subject=finding.subject,
+        effect=None if finding.verdict is Verdict.UNKNOWN else finding.effect,
+        interval=finding.interval,
+        unit=finding.unit,
+        evidence=finding.evidence,
+        threshold=finding.threshold,
+        confirmation=0.0,
+        n_reference=finding.n_reference,
+        n_current=finding.n_current,
+        shared="",
+        blamed=(),
+    )
+
+
+def _rule(told: Chronicle, name: str) -> float | None:
+    """Give one figure of the alarm rules that the journal began with."""
+    rules = told.start.settings.get("alarms")
+    value = rules.get(name) if isinstance(rules, dict) else None
+    return float(value) if isinstance(value, int | float) else None
+
+
+def _false_alarms(told: Chronicle, live: Live, said: str) -> str:
+    """Say the declared budget: as it was told, as configured, or as the journal has it."""
+    run_length_s = live.expected_run_length_s or _rule(told, "expected_run_length_s")
+    if said or run_length_s is None:
+        return said
+    days = run_length_s / DAY_S
+    return f"at most one false detection in {days:g} days per watched quality"
+
+
+def _confirmation(told: Chronicle) -> str:
+    """Say how rarely a false detection passes the test on later data."""
+    log_e = _rule(told, "confirm_evidence")
+    if log_e is None:
+        return ""
+    return f"of false detections at most one in {math.exp(min(log_e, 50.0)):,.0f} is confirmed"
+
+
+def _provenance(told: Chronicle, said: Notice) -> Iterator[tuple[str, str]]:
+    """Give versions and names as the journal has them."""
+    for name, value in (
+        ("candidate", said.candidate),
+        ("stable model", said.stable),
+        ("sidecar", said.source),
+        *told.start.versions.items(),
+    ):
+        if value:
+            yield name, value
+    if told.n_entries:
+        yield "journal", f"entries {told.first:,} to {told.last:,}"
+
+
+def _notes(told: Chronicle, members: list[Episode], live: Live) -> Iterator[str]:
+    """Say what is missing."""
+    if told.n_unreadable:
+        yield f"{told.n_unreadable} journal entries could not be read and were left out."
+    if any(not one.began_utc for one in members):
+        yield "The journal begins after this incident did: its first part is not here."
+    drifts = [one for one in members if one.alarm in DRIFTS]
+    if drifts and not any(
+        one.alarm in told.insights or one.alarm in live.insights for one in drifts
+    ):
+        yield (
+            "No deeper look at the rows was made or kept: sub-populations, examples and the"
+            " classifier are missing."
+        )

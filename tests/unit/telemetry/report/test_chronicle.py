@@ -1,0 +1,66 @@
+"""The journal's entries become episodes, incidents, ticks and sheets, whatever else is in it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from proxy.records import AlarmName, AlarmState, Verdict
+from proxy.telemetry.journal import Entry
+from proxy.telemetry.report.chronicle import moved, read, unix_s, utc_of
+
+Book = Any
+DRIFT, WRONG = AlarmName.INPUT_DRIFT, AlarmName.DISAGREEMENT
+
+
+def test_an_episode_has_its_onset_and_every_station(incident: Book) -> None:
+    """Onset three seconds before it was found, then pending, firing, and the incident's id."""
+    told = read(incident.move(30, DRIFT, AlarmState.RESOLVED, verdict=Verdict.OK).entries)
+    (episode,) = told.episodes.values()
+    assert episode.onset_utc == "2026-01-02T03:04:08.000Z"
+    assert episode.began_utc == "2026-01-02T03:04:09.000Z"
+    assert episode.fired_utc == "2026-01-02T03:04:11.000Z"
+    assert episode.ended_utc == "2026-01-02T03:04:30.000Z"
+    assert episode.incident == "input_drift#1"
+    assert not episode.is_open
+    assert episode.finding.verdict is Verdict.BREACH, "the end does not hide what was seen"
+
+
+def test_alarms_of_one_cause_share_their_incident(incident: Book) -> None:
+    """An alarm that joins is a member; one that was never told of is none."""
+    incident.move(15, WRONG, AlarmState.PENDING).move(16, WRONG, AlarmState.FIRING)
+    incident.move(16, AlarmName.LATENCY, AlarmState.PENDING)
+    incident.tell(16, "firing", DRIFT, WRONG)
+    told = read(incident.entries)
+    assert [one.alarm for one in told.of_incident("input_drift#1")] == [DRIFT, WRONG]
+    assert told.episodes[AlarmName.LATENCY, 1].incident == ""
+    assert told.of_incident("") == []
+
+
+def test_what_cannot_be_read_is_counted_and_passed_over(incident: Book) -> None:
+    """Bodies of another version, a time that is none: the rest is told."""
+    n = len(incident.entries)
+    incident.add(20, "tick", {"at_s": "x"}).add(20, "insight", [1]).add(20, "transition", {})
+    incident.entries.append(Entry(n=99, at_utc="soon", kind="ack", body={}, prev=""))
+    told = read(incident.entries)
+    assert told.n_unreadable == 4
+    assert (told.n_entries, told.first, told.last) == (n + 4, 1, 99)
+    assert len(told.episodes) == 1
+    assert told.start.versions["stablehand"] == "1.2.3"
+
+
+def test_an_episode_that_began_before_the_journal_is_known_by_what_is_there(book: Book) -> None:
+    """Only its end is in the file: it has an end and no beginning."""
+    told = read(book.move(5, DRIFT, AlarmState.RESOLVED).entries)
+    (episode,) = told.episodes.values()
+    assert (episode.began_utc, episode.starts_utc) == ("", "2026-01-02T03:04:05.000Z")
+
+
+def test_times_go_both_ways() -> None:
+    """Text and seconds since 1970; a time beyond the calendar is told as none."""
+    assert utc_of(unix_s("2026-01-02T03:04:05.678Z")) == "2026-01-02T03:04:05.678Z"
+    assert moved("2026-01-02T03:04:05.000Z", -5.5) == "2026-01-02T03:03:59.500Z"
+    assert utc_of(1e30) == ""
+    with pytest.raises(ValueError, match="Invalid isoformat"):
+        unix_s("soon")
