@@ -11,8 +11,9 @@ from proxy.monitors import Engine
 from proxy.monitors.settings import DriftSettings
 from proxy.records import AlarmName, Finding, Observation, Rows, Side, Verdict
 from proxy.stats.conclude import Wording, conclude, detail_of, unknown
-from proxy.stats.drift import profile_watch
+from proxy.stats.drift import paced, profile_watch, recent_detail
 from proxy.stats.evidence import SideEvidence, evidence_of
+from proxy.stats.watch import Watch
 
 
 class InputDrift:
@@ -46,7 +47,11 @@ class InputDrift:
             return unknown(self.name, now_s, misfit)
         breached = self._watch.watch.breach is not None
         shared = Verdict.BREACH if breached else Verdict.OK
-        return conclude(self._watch.watch, self._wording, now_s, shared)
+        return paced(conclude(self._watch.watch, self._wording, now_s, shared), self._watch)
+
+    def pooled(self) -> dict[str, Watch]:
+        """Give the watch, for counts of the tick to be added up over replicas."""
+        return {} if self._watch is None else {"input": self._watch.gather()}
 
     def snapshot(self) -> bytes:
         """Give the evidence as bytes."""
@@ -65,6 +70,7 @@ class InputDrift:
             "rows": counter.n_rows,
             "foreign_rows": counter.n_foreign,
             "ticks_to_learn": 0 if self._watch.learner is None else self._watch.learner.left,
+            "recent": recent_detail(self._watch),
         }
         return detail_of(self._watch.watch, self._wording) | counted
 

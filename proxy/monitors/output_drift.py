@@ -16,7 +16,7 @@ from proxy.monitors.settings import DriftSettings
 from proxy.records import AlarmName, Case, Finding, Model, Observation, Rows, Side, Verdict
 from proxy.stats.conclude import Wording, conclude, detail_of, unknown, verdict_of
 from proxy.stats.conditional_watch import ConditionalWatch, conditional_watch, split
-from proxy.stats.drift import ProfileWatch, profile_watch
+from proxy.stats.drift import ProfileWatch, paced, profile_watch, recent_detail
 from proxy.stats.evidence import SideEvidence, evidence_of
 from proxy.stats.watch import Watch
 
@@ -69,7 +69,8 @@ class OutputDrift:
             return unknown(self.name, now_s, self._why_unknown)
         if misfit := candidate.misfit():
             return unknown(self.name, now_s, misfit)
-        return conclude(self._spoken(candidate), self._wording, now_s, self._shared())
+        finding = conclude(self._spoken(candidate), self._wording, now_s, self._shared())
+        return paced(finding, candidate)
 
     def _spoken(self, candidate: ProfileWatch) -> Watch:
         """Give the watch that has something to say about the candidate."""
@@ -87,6 +88,10 @@ class OutputDrift:
         if within is not None and within.watch.breach is not None:
             return Verdict.BREACH
         return verdict_of(stable.watch, self._wording.min_rows)
+
+    def pooled(self) -> dict[str, Watch]:
+        """Give the watches, for counts of the tick to be added up over replicas."""
+        return {name: watch.gather() for name, watch in self._named().items()}
 
     def snapshot(self) -> bytes:
         """Give the evidence of both models as bytes."""
@@ -114,7 +119,7 @@ class OutputDrift:
 
     def _detail_of(self, model: Model, watch: ProfileWatch) -> dict[str, object]:
         """Give the columns of one model, then those within classes."""
-        detail = detail_of(watch.watch, self._wording)
+        detail = detail_of(watch.watch, self._wording) | {"recent": recent_detail(watch)}
         within = self._within.get(model)
         if within is None:
             return detail

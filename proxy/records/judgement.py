@@ -30,6 +30,17 @@ class Verdict(StrEnum):
     UNKNOWN = "unknown"
 
 
+class Pace(StrEnum):
+    """How a change came, told by the same hours of the last days."""
+
+    SUDDEN = "sudden"
+    """Most of it is new: the last days were not like this."""
+    SLOW = "slow"
+    """The last days had moved already."""
+    UNKNOWN = ""
+    """No change, no such hour in the last days, or too close to call."""
+
+
 class Blame(Struct, frozen=True, kw_only=True):
     """One stream that carries a finding, with its own effect and evidence."""
 
@@ -79,6 +90,8 @@ class Finding(Struct, frozen=True, kw_only=True):
     blamed: tuple[Blame, ...]
     reason: str
     """One sentence for people: what was seen, or why nothing can be said."""
+    pace: Pace = Pace.UNKNOWN
+    """Whether the change was sudden or slow; drift only."""
 
 
 class AlarmState(StrEnum):

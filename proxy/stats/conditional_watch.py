@@ -14,6 +14,7 @@ from proxy.stats.conditional import ClassStream
 from proxy.stats.demands import Certainty, DriftRule
 from proxy.stats.drift import ProfileWatch
 from proxy.stats.profile import Profile
+from proxy.stats.watch import Watch
 
 PART: Final = 0.2
 """Part of a monitor's budget of false alarms that is spent on columns within classes."""
@@ -49,7 +50,7 @@ class ConditionalWatch(ProfileWatch):
             ordered=profile.ordered,
             columns=tuple(stream.profile for stream in chosen),
         )
-        super().__init__(within, replace(rule, ignore=frozenset()), certainty)
+        super().__init__(within, replace(rule, ignore=frozenset(), recent_past=False), certainty)
         self._classes = profile.conditional.classes
         self._chosen = chosen
         self._max_rows = rule.max_rows
@@ -84,6 +85,11 @@ class ConditionalWatch(ProfileWatch):
         """Fold the rows since the last tick."""
         self._flush()
         super().tick(utc_s)
+
+    def gather(self) -> Watch:
+        """Count what waits, and give the watch."""
+        self._flush()
+        return super().gather()
 
     def reset(self) -> None:
         """Forget the evidence, and what is not counted yet."""

@@ -49,3 +49,5 @@ class DriftRule:
     max_columns: int = 1000
     learn_ticks: int = 0
     """Ticks of live traffic in which dependence is learnt where the reference could not show it."""
+    recent_past: bool = False
+    """Compare with the same hours of the last days, too."""

@@ -9,19 +9,26 @@ from typing import Final
 import msgspec
 from msgspec import Struct, structs
 
-from proxy.records import Rows
+from proxy.records import Finding, Pace, Rows, Verdict
 from proxy.stats import snapshot
 from proxy.stats.columns import ColumnCounter
 from proxy.stats.demands import Certainty, DriftRule, Tolerance
 from proxy.stats.dependence import DependenceLearner
 from proxy.stats.multivariate import WEIGHT, Multivariate
 from proxy.stats.profile import Profile
+from proxy.stats.recent import RecentPast, SavedPast, recent_past
 from proxy.stats.reference import ColumnProfile
 from proxy.stats.slots import Slots, with_seasons, within_hours
 from proxy.stats.streams import WatchedStream, watch_columns
 from proxy.stats.watch import Watch
 
 PROBATION_TICKS: Final = 120
+PACES: Final = {
+    Pace.SUDDEN: "sudden: the same hours of the last days were not like this",
+    Pace.SLOW: "slow: the same hours of the last days had moved already",
+}
+PACE_TICKS: Final = 60
+"""Ticks of a breach in which its pace is told anew: the first rows may mislead."""
 
 
 class ProfileWatch:
@@ -43,6 +50,12 @@ class ProfileWatch:
         self.watch = self._new_watch()
         self._slots = Slots(self.watch, rule.tolerance)
         self.counter = ColumnCounter(columns, multivariate, self.watch, rule.max_rows)
+        self.recent: RecentPast | None = None
+        """The comparison with the last days; `None`: switched off."""
+        if rule.recent_past:
+            self.recent = recent_past(self.watch, rule.tolerance, certainty)
+        self.pace = Pace.UNKNOWN
+        """How the breach came; unknown without one."""
         if rule.learn_ticks > 0 and not profile.ordered:
             self.learner = self._new_learner()
 
@@ -69,6 +82,22 @@ class ProfileWatch:
             self._probation.pending[:] = counts
             self._probation.tick()
             self._end_probation(self._probation)
+        if self.recent is not None and utc_s is not None:
+            self.recent.tick(counts, utc_s, self.watch)
+            self._settle_pace(self.recent)
+
+    def _settle_pace(self, recent: RecentPast) -> None:
+        """Say how a breach came, and do not change that when it has lasted."""
+        breach = self.watch.breach
+        if breach is None:
+            self.pace = Pace.UNKNOWN
+        elif self.pace is Pace.UNKNOWN or breach.n_ticks <= PACE_TICKS:
+            self.pace = recent.pace(self.watch)
+
+    def gather(self) -> Watch:
+        """Count what waits, and give the watch whose counts of the tick are then complete."""
+        self.counter.flush()
+        return self.watch
 
     def reset(self) -> None:
         """Forget the evidence, not what was learnt about dependence."""
@@ -76,13 +105,16 @@ class ProfileWatch:
         if self._probation is not None:
             self._replace(self._probation)
         self.watch.reset()
+        if self.recent is not None:
+            self.recent.reset()
         if self.learner is not None:
             self.learner = self._new_learner()
 
     def save(self) -> bytes:
         """Give the evidence, and the learnt design effects, as bytes."""
         watch = self.watch if self._probation is None else self._probation
-        return msgspec.msgpack.encode(_Saved(self.learnt, snapshot.save(watch)))
+        past = None if self.recent is None else self.recent.save()
+        return msgspec.msgpack.encode(_Saved(self.learnt, snapshot.save(watch), past, self.pace))
 
     def load(self, raw: bytes) -> bool:
         """Go on from saved evidence; false when it does not fit."""
@@ -94,7 +126,12 @@ class ProfileWatch:
             if len(saved.learnt) != len(self.watch.streams):
                 return False
             self._apply(saved.learnt)
-        return snapshot.load(self.watch, saved.watch)
+        if not snapshot.load(self.watch, saved.watch):
+            return False
+        if self.recent is not None and saved.past is not None:
+            self.recent.load(saved.past)
+        self.pace = saved.pace
+        return True
 
     def _new_watch(self) -> Watch:
         columns = chosen(self._profile, self._rule)
@@ -141,6 +178,8 @@ class ProfileWatch:
         self._slots = Slots(successor, self._rule.tolerance)
         self._probation = None
         self.counter.into(successor)
+        if self.recent is not None:
+            self.recent.adopt(successor)
 
     def misfit(self) -> str:
         """Say why the profile does not fit the traffic; empty when it does."""
@@ -190,9 +229,29 @@ def watch_derived(
     return tuple(replace(stream, members=of) for stream, of in zip(streams, members, strict=True))
 
 
+def paced(finding: Finding, watch: ProfileWatch) -> Finding:
+    """Give a finding with what the last days say about it."""
+    if finding.verdict is Verdict.BREACH and watch.pace is not Pace.UNKNOWN:
+        reason = f"{finding.reason} ({PACES[watch.pace]})"
+        return structs.replace(finding, pace=watch.pace, reason=reason)
+    moved = [] if watch.recent is None else watch.recent.moved()
+    if finding.verdict is Verdict.OK and moved:
+        names = ", ".join(str(one["stream"]) for one in moved[:3])
+        reason = f"{finding.reason}, but unlike the same hours of the last days: {names}"
+        return structs.replace(finding, reason=reason)
+    return finding
+
+
+def recent_detail(watch: ProfileWatch) -> dict[str, object] | None:
+    """Give the comparison with the recent past, ready for JSON; `None` when it is switched off."""
+    return None if watch.recent is None else watch.recent.detail() | {"pace": watch.pace.value}
+
+
 class _Saved(Struct, frozen=True):
     learnt: list[dict[str, float]] | None
     watch: bytes
+    past: SavedPast | None = None
+    pace: Pace = Pace.UNKNOWN
 
 
 def _with(

@@ -89,11 +89,11 @@ class ExpectedCounts:
         rows = np.add.reduceat(counts, self._starts)
         self._history.push(self._masses * np.repeat(rows, self._lengths))
 
-    def masses(self, stream: int, n_ticks: int) -> Floats | None:
-        """Give the mixture over the last ticks; `None` when nothing is known about the stream."""
+    def masses(self, stream: int, n_ticks: int, least: float = 0.0) -> Floats | None:
+        """Give the mixture over the last ticks; `None` when it is of no more than `least` rows."""
         expected = self._history.last(n_ticks, self._bins[stream])
         total = float(expected.sum())
-        if total <= 0:
+        if total <= least:
             return None
         masses: Floats = expected / total
         return masses

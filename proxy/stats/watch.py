@@ -32,6 +32,8 @@ CALM: Final = 0.75
 """A breach is not over while fresh evidence is beyond this part of the threshold."""
 PLAIN: Final = 0.8
 """The location is named as the carrier when it has this part of the strongest log evidence."""
+MOSTLY: Final = 0.9
+"""Part of the rows that must have been compared with something to say with what."""
 LARGEST_CONFIRMATION: Final = 1e9
 
 
@@ -181,6 +183,13 @@ class Watch:
         With a season these ticks may have met several slots: then its masses are their mixture.
         """
         return self._mixed(stream, self._ticks_shown())
+
+    def expected_over(self, stream: int, n_ticks: int) -> Floats | None:
+        """Give the masses that the last ticks were compared with; `None`: most with nothing."""
+        if self._expected is None:
+            return None
+        shown = float(self.history.last(n_ticks, self.layout.bins[stream]).sum())
+        return self._expected.masses(stream, n_ticks, least=MOSTLY * shown)
 
     def _ticks_shown(self) -> int:
         return min(FINE_TICKS, self._n_calm) if self.breach is None else self.breach.onset

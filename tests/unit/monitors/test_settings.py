@@ -62,4 +62,5 @@ def test_drift_settings_reach_the_detector() -> None:
         "max_rows": 7,
         "max_columns": 8,
         "learn_ticks": 8640,
+        "recent_past": True,
     }

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import replace
 
-from proxy.records import Model, Rows, Side
+import numpy as np
+from msgspec import structs
+
+from proxy.records import AlarmName, Model, Pace, Rows, Side, Verdict
+from proxy.stats.conclude import unknown
 from proxy.stats.demands import Certainty, DriftRule, Tolerance
-from proxy.stats.drift import ProfileWatch, chosen, profile_watch
+from proxy.stats.drift import ProfileWatch, chosen, paced, profile_watch, recent_detail
 from proxy.stats.profile import build_profile
 
 RNG = np.random.default_rng(1)
@@ -64,3 +68,39 @@ def test_tick_folds_and_reset_forgets() -> None:
     watch.count(rows("a"))
     watch.tick()
     assert watch.watch.history.n_ticks == 1
+
+
+def test_a_finding_says_how_the_change_came() -> None:
+    """Sudden and slow stand in the reason; without a breach, what is unlike the last days does."""
+    watch = ProfileWatch(
+        PROFILE, DriftRule(tolerance=Tolerance(effect=0.1), recent_past=True), CERTAINTY
+    )
+    found = unknown(AlarmName.INPUT_DRIFT, 0.0, "b moved")
+    breach = structs.replace(found, verdict=Verdict.BREACH)
+    assert paced(breach, watch) == breach
+    watch.pace = Pace.SLOW
+    told = paced(breach, watch)
+    assert told.pace is Pace.SLOW
+    assert told.reason.startswith("b moved (slow: ")
+    assert paced(structs.replace(found, verdict=Verdict.OK), watch).pace is Pace.UNKNOWN
+
+
+def test_the_recent_past_is_kept_over_a_restart_and_can_be_switched_off() -> None:
+    """A day of traffic is known after a restart; without the rule there is no comparison."""
+    plain = DriftRule(tolerance=Tolerance(effect=0.1))
+    rule = replace(plain, recent_past=True)
+    before, after = (ProfileWatch(PROFILE, rule, CERTAINTY) for _ in range(2))
+    for hour in range(27):
+        for part in range(4):
+            before.count(rows("a", 100))
+            before.tick(3600.0 * (hour + part / 4))
+        before.watch.reset()
+    detail = recent_detail(before)
+    assert detail is not None
+    assert detail["hours_known"] == before.recent.hours_known if before.recent else 0
+    assert after.load(before.save())
+    after.tick(3600.0 * 27)
+    again = recent_detail(after)
+    assert again is not None
+    assert again["hours_known"] == detail["hours_known"]
+    assert recent_detail(ProfileWatch(PROFILE, plain, CERTAINTY)) is None
