@@ -86,11 +86,14 @@ def separate(
         return "no column tells any two rows apart"
     is_current = np.arange(len(matrix.values)) >= n_reference
     weights = _balanced(weights, is_current)
+    n_exchanges = min(len(np.unique(groups[is_current])), len(np.unique(groups[~is_current])))
+    if n_exchanges < FOLDS:
+        return (
+            f"rows of one side come from {n_exchanges} exchange(s): a classifier needs {FOLDS}, "
+            "since it must not learn from rows that belong to those it is judged on"
+        )
     folds = _deal(groups, is_current, rng)
-    learnt = [_learn(matrix, is_current, weights, folds == fold) for fold in range(FOLDS)]
-    judged = [fold for fold in learnt if fold is not None]
-    if len(judged) < FOLDS:
-        return "too few exchanges: each of five parts must hold rows of both samples"
+    judged = [_learn(matrix, is_current, weights, folds == fold) for fold in range(FOLDS)]
     auc, error = _joined(judged, is_current, weights, groups)
     interval = max(0.0, auc - NORMAL_95 * error), min(1.0, auc + NORMAL_95 * error)
     # What carries nothing has no carriers: each column alone would only be noise.
@@ -133,11 +136,9 @@ def _deal(groups: Groups, is_current: NDArray[np.bool_], rng: np.random.Generato
 
 def _learn(
     matrix: DesignMatrix, is_current: NDArray[np.bool_], weights: Floats, held: NDArray[np.bool_]
-) -> _Fold | None:
+) -> _Fold:
     """Learn from the rows that are not held out and rank those that are."""
     seen = ~held
-    if min(is_current[held].sum(), (~is_current[held]).sum()) < 1:
-        return None
     products = _products(matrix, is_current, seen)
     owners = list(matrix.owners)
     columns = [matrix.values]

@@ -120,7 +120,9 @@ def equal_sample(columns: Mapping[str, Sequence[Scalar]], n: int) -> Sample:
 def tamed(value: Scalar) -> Scalar:
     """Give a value that every coding can hold: huge integers as floats, broken text repaired."""
     if isinstance(value, int) and not -LARGEST_INTEGER <= value < LARGEST_INTEGER:
-        return math.copysign(math.inf, value) if abs(value) > LARGEST_FLOAT else float(value)
+        if abs(value) > LARGEST_FLOAT:
+            return math.inf if value > 0 else -math.inf
+        return float(value)
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode("utf-8")
     return value

@@ -100,7 +100,7 @@ def sub_populations(evidence: ColumnEvidence, samples: TwoSamples) -> tuple[SubP
         for told in study.tell(cut)
         if study.is_sharper(cut, standing_out)
     ]
-    found.sort(key=lambda one: -(one[1].share - study.share_of_rows(one[0])))
+    found.sort(key=lambda one: -study.concentration(one[0], one[1].share))
     kept: list[_Cut] = []
     named: list[SubPopulation] = []
     for cut, told in found:
@@ -155,6 +155,11 @@ class _Study:
     def share_of_rows(self, cut: _Cut) -> float:
         """Give the share of the current rows."""
         return self._current.share(cut.current)
+
+    def concentration(self, cut: _Cut, share: float) -> float:
+        """Give how much of the difference is packed into how few rows: s ln(s / rows)."""
+        rows = max(self.share_of_rows(cut), 1e-9)
+        return share * math.log(max(share, 1e-9) / rows)
 
     def stands_out(self, cut: _Cut) -> float:
         """Give how many standard errors the part's difference lies beyond the whole's."""

@@ -45,6 +45,7 @@ from proxy.watcher.assembly import (
     decoder_of,
     differ_of,
     engine_of,
+    explainer_of,
     monitors_of,
     plan_of,
     read_benchmark,
@@ -53,6 +54,7 @@ from proxy.watcher.desk import Office, WatcherDesk
 from proxy.watcher.forwarding import Forwarding
 from proxy.watcher.hands import Hands, Tools
 from proxy.watcher.memory import Memory, Mind, nonce
+from proxy.watcher.reporting import versions
 from proxy.watcher.samples import Samples
 
 log = logging.getLogger(__name__)
@@ -89,11 +91,14 @@ class Watcher:
             config.telemetry.metrics, version=__version__, config_sha256=loaded.sha256
         )
         certified = certified_of(loaded, self._notes)
+        self._versions = versions(loaded, certified)
         self._engine = engine_of(loaded)
         self._sink, reader = self._make_sink(decoder_of(loaded, certified))
+        monitors = monitors_of(loaded, self._engine, certified)
+        self._explainer = explainer_of(loaded, monitors, certified, self._samples)
         self._pipeline = Pipeline(
             plan_of(loaded),
-            monitors_of(loaded, self._engine, certified),
+            monitors,
             reader,
             differ=differ_of(certified),
             meter=self._metrics,
@@ -150,6 +155,7 @@ class Watcher:
                 samples=self._samples,
                 pulses=self._pulses,
                 notes=self._notes,
+                insights=self._explainer.latest,
                 started_utc=clock.utc_text(),
             )
         )
@@ -164,11 +170,14 @@ class Watcher:
         if self._sink is not None:
             self._sink.start()
         self._notifier.start()
-        self._hands.begin(f"Watching began, version {__version__}.")
+        self._hands.begin(f"Watching began, version {__version__}.", self._versions)
         duties = [
             self._tasks.spawn("ticks", self._tick_for_ever()),
             self._tasks.spawn("pulse", self._pulse_for_ever()),
             self._tasks.spawn("saving", self._save_for_ever()),
+            self._tasks.spawn(
+                "explaining", self._explainer.run(self._hands.write, self._metrics.insight)
+            ),
             *self._start_probes(),
         ]
         for duty in duties:
@@ -244,6 +253,7 @@ class Watcher:
             self._engine.utc_offset_s = clock.utc_offset_s()
             turn = self._pipeline.tick(now_s)
             self._hands.carry_out(turn)
+            self._explainer.look(turn)
             # After a stall the missed ticks are left out: their data are in this one.
             due_s = max(due_s + tick_s, now_s)
 
