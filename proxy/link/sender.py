@@ -1,13 +1,15 @@
 """The relay's end of the link: a bounded outbox that is never waited for.
 
 `put` encodes and appends; a timer flushes every 100 ms, a full batch at once. While the watcher is
-away or slow the outbox fills up to its bounds, and what comes then is dropped and counted.
+away or slow, full batches wait as frames of their own, so that neither end ever has to move all of
+them in one go. The outbox fills up to its bounds, and what comes then is dropped and counted.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable
 from typing import Final, cast
 
@@ -54,6 +56,10 @@ class LinkSender:
         self._max_records = max_records
         self._batch = bytearray()
         self._n_reports = 0
+        self._waiting: deque[tuple[bytes, int]] = deque()
+        """Frames that are not sent yet, oldest first, each with the number of its reports."""
+        self._waiting_bytes = 0
+        self._n_waiting = 0
         self._link: _SenderProtocol | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._tasks = TaskGroup("link", limit=1)
@@ -65,13 +71,23 @@ class LinkSender:
         """Tell whether the watcher is there."""
         return self._link is not None
 
+    @property
+    def fullness(self) -> float:
+        """Give how full the outbox is, 0 to 1."""
+        n_bytes = self._waiting_bytes + len(self._batch)
+        n_reports = self._n_waiting + self._n_reports
+        return min(1.0, max(n_bytes / self._max_bytes, n_reports / self._max_records))
+
     def put(self, report: Report) -> bool:
         """Queue a report; `False` when it was dropped. Never waits, never raises."""
         batch = self._batch
-        if self._n_reports >= self._max_records or len(batch) >= self._max_bytes:
+        before = len(batch)
+        if (
+            self._n_waiting + self._n_reports >= self._max_records
+            or self._waiting_bytes + before >= self._max_bytes
+        ):
             self.dropped[kind_of(report)] += 1
             return False
-        before = len(batch)
         try:
             append_report(batch, report)
         except (TypeError, ValueError, OverflowError):
@@ -108,12 +124,25 @@ class LinkSender:
             self._schedule()
 
     def _flush(self) -> None:
-        link = self._link
-        if not self._n_reports or link is None or link.paused:
-            return
-        link.send(batch_frame(self._batch, self._n_reports))
-        self._batch = bytearray()
-        self._n_reports = 0
+        """Close the batch and send what may be sent."""
+        if self._n_reports:
+            frame = batch_frame(self._batch, self._n_reports)
+            self._waiting.append((frame, self._n_reports))
+            self._waiting_bytes += len(frame)
+            self._n_waiting += self._n_reports
+            self._batch = bytearray()
+            self._n_reports = 0
+        self._send_waiting()
+
+    def _send_waiting(self) -> None:
+        waiting, link = self._waiting, self._link
+        while waiting and link is not None and not link.paused:
+            frame, n_reports = waiting[0]
+            if not link.send(frame):
+                return
+            waiting.popleft()
+            self._waiting_bytes -= len(frame)
+            self._n_waiting -= n_reports
 
     async def _keep_connected(self) -> None:
         loop = asyncio.get_running_loop()
@@ -121,7 +150,7 @@ class LinkSender:
         while True:
             try:
                 _, protocol = await loop.create_unix_connection(
-                    lambda: _SenderProtocol(self._on_routing), self._path
+                    lambda: _SenderProtocol(self._on_routing, self._send_waiting), self._path
                 )
             except OSError:
                 await asyncio.sleep(RECONNECT_S[min(attempt, len(RECONNECT_S) - 1)])
@@ -136,8 +165,9 @@ class LinkSender:
 class _SenderProtocol(asyncio.Protocol):
     """One connection to the watcher."""
 
-    def __init__(self, on_routing: Callable[[Routing], None]) -> None:
+    def __init__(self, on_routing: Callable[[Routing], None], on_ready: Callable[[], None]) -> None:
         self._on_routing = on_routing
+        self._on_ready = on_ready
         self._splitter = FrameSplitter(max_frame_bytes=64 * 1024)
         self._transport: asyncio.Transport | None = None
         self.paused = False
@@ -161,14 +191,17 @@ class _SenderProtocol(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self.paused = False
+        self._on_ready()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # asyncio's signature
         if not self.lost.done():
             self.lost.set_result(None)
 
-    def send(self, frame: bytes) -> None:
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(frame)
+    def send(self, frame: bytes) -> bool:
+        if self._transport is None or self._transport.is_closing():
+            return False
+        self._transport.write(frame)
+        return True
 
     async def finish(self) -> None:
         """Let the written bytes leave, at most for a second."""

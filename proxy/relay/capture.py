@@ -29,8 +29,8 @@ class Sampler:
 
     def __init__(self, settings: Capture) -> None:
         """Keep everything until a rate is known; copy nothing."""
-        self._max_rate = settings.max_rows_per_s
-        self._burst = 2 * settings.max_rows_per_s * INTERVAL_S + 8
+        self._settings = settings
+        self.give_way(1.0)
         self._since_s: float | None = None
         self._rate = 0.0
         self._n_kept = 0
@@ -44,6 +44,11 @@ class Sampler:
         self.either = 1.0
         """Probability of either; 0 when all watching is suspended."""
         self.is_suspended = False
+
+    def give_way(self, share: float) -> None:
+        """Keep at most this share of `max_rows_per_s` from the next tick on."""
+        self._max_rate = self._settings.max_rows_per_s * share
+        self._burst = 2 * self._max_rate * INTERVAL_S + 8
 
     def fit(self, keep: float | None = None, copy: float | None = None) -> None:
         """Set new probabilities."""

@@ -24,7 +24,7 @@ from proxy.relay.plane import Nowhere, Plane
 from proxy.relay.pulse import Heart
 from proxy.relay.server import Server, ServerState
 from proxy.relay.settings import RelaySettings
-from proxy.relay.shedding import Shedding
+from proxy.relay.shedding import Relief, Shedding
 from proxy.relay.sweep import Sweep
 from proxy.relay.switch import read_routing
 
@@ -104,6 +104,8 @@ async def serve(settings: RelaySettings, listening: socket.socket, pulse_fd: int
         )
         plane.reporter = link
         link.start()
+        # What the watcher cannot take is better not drawn than drawn and lost.
+        sweep.every_tick(Relief(plane.sampler, link).tick)
     server = Server(plane, listening)
     try:
         await server.start()

@@ -1,17 +1,22 @@
-"""What goes overboard when memory runs short, in order: samples and copies, then new connections.
+"""What goes overboard, and when: nothing here ever touches a request that runs.
 
-The limit is that of the cgroup, which the kernel enforces by killing: what is shed before costs
-statistics and a 503, what the kernel does costs every request that runs. Where there is no limit,
-nothing is ever shed.
+When memory runs short: samples and copies, then new connections. The limit is that of the cgroup,
+which the kernel enforces by killing: what is shed before costs statistics and a 503, what the
+kernel does costs every request that runs. Where there is no limit, nothing is shed for memory.
+
+When the watcher cannot keep up: a part of the samples, by the same fair draw that chooses them, so
+that what is left is still uniform and carries its true weight. A full link would lose them in
+bursts, and records of exchanges with them.
 """
 
 from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
+    from proxy.relay.capture import Sampler
     from proxy.relay.plane import Plane
 
 log = logging.getLogger(__name__)
@@ -21,6 +26,12 @@ _WATCHING_STOPS_AT: Final = 0.80
 _CONNECTIONS_STOP_AT: Final = 0.95
 _HYSTERESIS: Final = 0.05
 """How far below its mark the use must fall before a step is taken back."""
+_LINK_IS_FILLING: Final = 0.2
+_LINK_IS_EMPTY: Final = 0.02
+_LESS, _MORE = 0.5, 1.1
+"""Down at once and up by a tenth: the usual way to find what a link carries without filling it."""
+_LEAST: Final = 0.01
+"""Some samples always pass: a link that is empty again must be noticed by what it carries."""
 
 
 class Shedding:
@@ -70,6 +81,35 @@ class Shedding:
         except OSError:
             return None
         return int(text) if text.isdigit() else None
+
+
+class Outbox(Protocol):
+    """The way to the watcher, as far as it matters here."""
+
+    @property
+    def fullness(self) -> float:
+        """How full it is, 0 to 1."""
+
+
+class Relief:
+    """Fits the samples to what the watcher takes, four times a second."""
+
+    def __init__(self, sampler: Sampler, outbox: Outbox) -> None:
+        """Begin with all samples that the settings allow."""
+        self._sampler = sampler
+        self._outbox = outbox
+        self._share = 1.0
+
+    def tick(self, _at_s: float) -> None:
+        """Take fewer samples while the outbox fills, and more again when it is empty."""
+        fullness, share = self._outbox.fullness, self._share
+        if fullness > _LINK_IS_FILLING:
+            share = max(_LEAST, share * _LESS)
+        elif fullness < _LINK_IS_EMPTY:
+            share = min(1.0, share * _MORE)
+        if share != self._share:
+            self._share = share
+            self._sampler.give_way(share)
 
 
 def _word(goes_on: bool) -> str:

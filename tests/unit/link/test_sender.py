@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from pathlib import Path
 
+from proxy.link.frames import FrameSplitter, read_reports
 from proxy.link.receiver import LinkReceiver, Reports
-from proxy.link.sender import LinkSender
+from proxy.link.sender import FLUSH_BYTES, LinkSender
 from proxy.records import Pulse, Routing
 
 
@@ -75,3 +77,42 @@ def test_the_sender_returns_to_a_restarted_watcher_and_learns_its_routing(tmp_pa
         return learnt
 
     assert asyncio.run(scenario()) == [Routing(epoch=1), Routing(epoch=2)]
+
+
+def test_a_watcher_that_stalls_is_sent_small_frames_when_it_reads_again(tmp_path: Path) -> None:
+    """What piled up leaves in frames of one batch each, in order, and none is lost or repeated."""
+    path = str(tmp_path / "link")
+    n_reports, length = 2000, 4000
+
+    async def scenario() -> tuple[list[int], int, float]:
+        loop = asyncio.get_running_loop()
+        listening = socket.socket(socket.AF_UNIX)
+        listening.bind(path)
+        listening.listen()
+        listening.setblocking(False)
+        sender = LinkSender(path, ignore)
+        sender.start()
+        peer, _ = await loop.sock_accept(listening)
+        while not sender.connected:
+            await asyncio.sleep(0.01)
+        for number in range(n_reports):
+            assert sender.put(Pulse(number, 1, 0.0, True, False, 0, {"x" * length: 1}, 0.0, 0, {}))
+        piled_up = sender.fullness
+        got: list[int] = []
+        longest = 0
+        splitter = FrameSplitter()
+        peer.setblocking(False)
+        while len(got) < n_reports:
+            for body in splitter.feed(await loop.sock_recv(peer, 1 << 20)):
+                longest = max(longest, len(body))
+                got += [one.worker for one in read_reports(body) if isinstance(one, Pulse)]
+        assert sender.fullness == 0.0
+        await sender.close()
+        peer.close()
+        listening.close()
+        return got, longest, piled_up
+
+    got, longest, piled_up = asyncio.run(scenario())
+    assert got == list(range(n_reports))
+    assert longest < FLUSH_BYTES + 2 * length
+    assert 0.3 < piled_up < 0.6
