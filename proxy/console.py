@@ -43,18 +43,23 @@ def signature() -> str:
         return "unknown"
 
 
-async def ask(admin: str, token: str, path: str, body: dict[str, str] | None = None) -> bytes:
-    """Ask the admin door; give its answer.
+async def ask(
+    admin: str, token: str, path: str, body: dict[str, str] | bytes | None = None
+) -> bytes:
+    """Ask the admin door; give its answer. Bytes are sent as one JSON object a line.
 
     Raises:
         AdminError: nobody answers there, or the answer is a refusal.
     """
     fields = {"Authorization": f"Bearer {token}"} if token else {}
     url = f"{admin.rstrip('/')}/api/v1/{path}"
+    raw_body = body if isinstance(body, bytes) else None if body is None else json.dumps(body)
+    kind = "application/x-ndjson" if isinstance(body, bytes) else "application/json"
+    fields |= {"Content-Type": kind} if raw_body is not None else {}
     try:
         async with (
             aiohttp.ClientSession(timeout=TIMEOUT, headers=fields) as session,
-            session.request("GET" if body is None else "POST", url, json=body) as answer,
+            session.request("GET" if body is None else "POST", url, data=raw_body) as answer,
         ):
             raw = await answer.read()
             if answer.ok:

@@ -26,6 +26,7 @@ from proxy.certify.drive import Answer, Line, Step
 from proxy.certify.files import CertifyError, hash_file
 from proxy.certify.inputs import Source, study_inputs, with_texts
 from proxy.certify.lesson import Teacher
+from proxy.certify.quality import Labels, certify_quality, read_labels
 from proxy.certify.recorded import Recorded, read_requests
 from proxy.clock import utc_text
 from proxy.monitors.settings import DriftSettings
@@ -74,6 +75,8 @@ class Order:
     time, sorted if need be, and the column itself is not watched. Empty: not known."""
     keep_sample: int = 1000
     """Rows of the reference kept in the benchmark, redacted; 0: none."""
+    labels: Labels = field(default_factory=Labels)
+    """True outcomes of the requests, for the certified quality."""
     model_files: Mapping[Model, Path] = field(default_factory=dict)
     """Files of the models, for their hashes. Without one, its answers are hashed instead."""
 
@@ -129,6 +132,7 @@ async def certify(order: Order, progress: Progress, rng: np.random.Generator) ->
             nothing of its requests or answers can be read.
     """
     requests, requests_sha256 = read_requests(order.requests)
+    told = read_labels(order.labels, requests)
     upstreams = _upstreams(order.models)
     hashes = {model: _hash_file(path) for model, path in order.model_files.items()}
     teacher = Teacher(order.payload, order.redact, requests)
@@ -152,12 +156,15 @@ async def certify(order: Order, progress: Progress, rng: np.random.Generator) ->
     candidate, stable = measured[Model.CANDIDATE], measured.get(Model.STABLE)
     matched = pairs(candidate.decoded, stable.decoded) if stable is not None else []
     rows = questions(decoder, requests)
+    outputs = {model: one.decoded.outputs for model, one in measured.items()}
+    quality, notes = certify_quality(told, order.labels.wish, outputs, ordered=order.ordered)
     return Benchmark(
         created_utc=utc_text(),
         models={model.value: upstream.name for model, upstream in upstreams.items()},
         sha256={
             "reference": inputs.sha256,
             "requests": requests_sha256,
+            **({"labels": told.sha256} if told.sha256 else {}),
             **{model.value: hashes.get(model, one.fingerprint) for model, one in measured.items()},
         },
         input=inputs.profile,
@@ -177,9 +184,15 @@ async def certify(order: Order, progress: Progress, rng: np.random.Generator) ->
         latency={model.value: one.latency for model, one in measured.items()},
         errors={model.value: one.errors for model, one in measured.items()},
         agreement=build_agreement(matched, ordered=order.ordered) if matched else None,
+        quality=quality,
         capacity_per_s={model.value: one.capacity_per_s for model, one in measured.items()},
         requests=len(requests),
-        warnings=(*inputs.warnings, *lesson.warnings(), *_warn_of_answers(measured, order)),
+        warnings=(
+            *inputs.warnings,
+            *lesson.warnings(),
+            *_warn_of_answers(measured, order),
+            *notes,
+        ),
     )
 
 

@@ -15,6 +15,7 @@ from proxy.benchmark import Benchmark, dump
 from proxy.certify.certify import Order, certify
 from proxy.certify.drive import Step
 from proxy.certify.files import CertifyError
+from proxy.certify.quality import told_of
 from proxy.stats.reference import ColumnProfile
 
 MAX_SEEN: Final = 8
@@ -105,6 +106,8 @@ def show(benchmark: Benchmark, console: Console) -> None:
     if benchmark.agreement is not None and benchmark.agreement.n:
         share = benchmark.agreement.n_differ / benchmark.agreement.n
         console.print(f"The models differ in {share:.2%} of {benchmark.agreement.n:,} answers")
+    for sentence in told_of(benchmark.quality):
+        console.print(sentence, highlight=False, markup=False)
     _show_self_test(benchmark, console)
     profiles = {"input": benchmark.input, **benchmark.outputs}
     of_columns = [f"{side}: {text}" for side, one in profiles.items() for text in one.warnings]

@@ -2,8 +2,9 @@
 
 One object a line: `{"method": "POST", "path": "/v1/models/m:predict", "headers": {...}, "body":
 ...}`. `body` is any JSON value, or text; `body_base64` holds other bytes. `method` is POST and
-`headers` are `content-type: application/json` unless given. Requests stand in the order in which
-they came, because their dependence is measured.
+`headers` are `content-type: application/json` unless given. `label` is what turned out to be true:
+one value, or a list with one for each row. Requests stand in the order in which they came, because
+their dependence is measured.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Final
 import msgspec
 
 from proxy.certify.files import CertifyError, Damage, read_source
+from proxy.records import TruthValue
 
 METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
 _OWN_FIELDS: Final = frozenset(
@@ -31,6 +33,11 @@ class _Line(msgspec.Struct, forbid_unknown_fields=True):
     headers: dict[str, str] = {}
     body: msgspec.Raw = msgspec.Raw(b"")
     body_base64: str = ""
+    label: bool | int | float | str | list[bool | int | float | str | None] | None = None
+
+
+class _Named(msgspec.Struct):
+    id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +49,15 @@ class Recorded:
     headers: dict[str, str]
     """Names in lower case."""
     body: bytes
+    label: TruthValue = None
+    """What turned out to be true. `None`: not told here."""
+
+    def body_id(self) -> str | None:
+        """Give the id that a JSON body names itself by; `None` when it names none."""
+        try:
+            return msgspec.json.decode(self.body, type=_Named).id
+        except msgspec.MsgspecError:
+            return None
 
 
 def read_requests(path: Path) -> tuple[list[Recorded], str]:
@@ -97,7 +113,8 @@ def _request(line: _Line) -> Recorded:
     body = _body(line)
     if body:
         kept.setdefault("content-type", "application/json")
-    return Recorded(line.method, line.path, kept, body)
+    label: TruthValue = list(line.label) if isinstance(line.label, list) else line.label
+    return Recorded(line.method, line.path, kept, body, label)
 
 
 def _body(line: _Line) -> bytes:

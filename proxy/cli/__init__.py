@@ -54,6 +54,7 @@ for _command in (
     people.status,
     people.route,
     people.ack,
+    people.labels,
     reading.explain,
     reading.samples,
     reading.replay,

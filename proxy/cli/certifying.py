@@ -28,6 +28,12 @@ def certify(
     time: Annotated[
         str, typer.Option(help="Column of the reference with the time of each row, UTC.")
     ] = "",
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            help="True outcomes of the requests: CSV or JSON lines of id (or row), label."
+        ),
+    ] = None,
     keep_sample: Annotated[
         int,
         typer.Option(min=0, max=1000, help="Reference rows kept in the benchmark; 0: none."),
@@ -37,6 +43,8 @@ def certify(
     from proxy.certify.certify import Order
     from proxy.certify.command import run as measure
     from proxy.certify.files import CertifyError
+    from proxy.certify.quality import Labels
+    from proxy.monitors.label_quality import wish_of
 
     loaded = read_config(config).config
     order = Order(
@@ -48,6 +56,7 @@ def certify(
         ordered=not unordered,
         time_column=time,
         keep_sample=keep_sample,
+        labels=Labels(path=labels, wish=wish_of(loaded.monitors.labels)),
     )
     try:
         measure(order, output, out)

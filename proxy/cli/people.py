@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -68,3 +70,22 @@ def drain(by: By = "", admin: Admin = HERE, token: Token = "") -> None:
 
     send(admin, token, "drain", {"by": by or signature()})
     say("draining")
+
+
+def labels(
+    file: Annotated[Path, typer.Argument(help="CSV or JSON lines of id, label (and at_utc).")],
+    admin: Admin = HERE,
+    token: Token = "",
+) -> None:
+    """Send true outcomes of past requests, and say what became of them."""
+    from proxy.console import AdminError
+    from proxy.labelfile import LabelFileError
+    from proxy.labelling import send as send_file
+
+    try:
+        for line in asyncio.run(send_file(file, admin, token)).words():
+            say(line)
+    except LabelFileError as error:
+        fail(str(error), BAD_USAGE)
+    except AdminError as error:
+        fail(str(error))

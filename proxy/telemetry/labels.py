@@ -98,15 +98,15 @@ def _truth(place: int, label: Label, to_s: Callable[[float], float], now_s: floa
 
 
 def _value(place: int, label: Label) -> Scalar | list[Scalar]:
-    given = [one for one in (label.label, label.truth) if one is not msgspec.UNSET]
-    if len(given) != 1:
+    label_given, truth_given = label.label is not msgspec.UNSET, label.truth is not msgspec.UNSET
+    value = label.label if label_given else label.truth
+    if label_given == truth_given or isinstance(value, msgspec.UnsetType):
         raise _refuse(place, "give `label`, once")
-    value = given[0]
     if isinstance(value, list):
         if not 1 <= len(value) <= MAX_VALUES:
             raise _refuse(place, f"a list of 1 to {MAX_VALUES:,} labels is taken")
         return list(value)
-    return value if not isinstance(value, msgspec.UnsetType) else None
+    return value
 
 
 def _known_s(place: int, label: Label, to_s: Callable[[float], float], now_s: float) -> float:

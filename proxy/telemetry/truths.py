@@ -23,7 +23,7 @@ class LabelFigures:
 
     def __init__(self) -> None:
         """Begin with none: counters at 0, so that the first label is seen as a rise."""
-        self._fates = dict.fromkeys(FINAL, 0)
+        self._fates: dict[Fate, int] = dict.fromkeys(FINAL, 0)
         self._delays = Buckets(DELAY_EDGES_S)
         self._news = LabelNews()
 
