@@ -230,6 +230,25 @@ class Answer:
         return cls(response.status, response.reason, fields, response.read())
 
 
+def exchange(
+    port: int, tap: Tap, asked: tuple[str, str], body: bytes, fields: dict[str, str]
+) -> Answer:
+    """Ask (method, path) at `port`; the answer must be what the server behind the tap sent."""
+    already = len(tap.sent)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    connection.putrequest(*asked, skip_accept_encoding=True)
+    for name, value in fields.items():
+        connection.putheader(name, value)
+    connection.putheader("Content-Length", str(len(body)))
+    connection.endheaders(body)
+    answer = Answer.of(connection.getresponse())
+    connection.close()
+    raw = http.client.HTTPResponse(_Bytes(bytes(tap.sent[already:])), method=asked[0])  # type: ignore[arg-type]  # all that it does with a socket
+    raw.begin()
+    assert answer == Answer.of(raw)
+    return answer
+
+
 @dataclass
 class Sidecar:
     """A relay in front of a server, and a decoder behind the relay."""
@@ -246,31 +265,13 @@ class Sidecar:
             self.captures += [one for one in reports if isinstance(one, Capture)]
             self.arrived.notify_all()
 
-    def request(
-        self, method: str, path: str, body: bytes = b"", fields: dict[str, str] | None = None
-    ) -> Answer:
-        """Send one request through the relay; the answer must be what the server sent."""
-        already = len(self.tap.sent)
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        connection.putrequest(method, path, skip_accept_encoding=True)
-        for name, value in (fields or {}).items():
-            connection.putheader(name, value)
-        connection.putheader("Content-Length", str(len(body)))
-        connection.endheaders(body)
-        answer = Answer.of(connection.getresponse())
-        connection.close()
-        raw = http.client.HTTPResponse(_Bytes(bytes(self.tap.sent[already:])), method=method)  # type: ignore[arg-type]  # all that it does with a socket
-        raw.begin()
-        assert answer == Answer.of(raw)
-        return answer
-
     def post(self, path: str, body: object, **fields: str) -> Answer:
         """Post JSON, or bytes as they are; `_` in a field's name stands for `-`."""
         named = {name.replace("_", "-"): value for name, value in fields.items()}
-        if isinstance(body, bytes):
-            return self.request("POST", path, body, named)
-        named = {"content-type": "application/json"} | named
-        return self.request("POST", path, json.dumps(body).encode(), named)
+        if not isinstance(body, bytes):
+            body = json.dumps(body).encode()
+            named = {"content-type": "application/json"} | named
+        return exchange(self.port, self.tap, ("POST", path), body, named)
 
     def bare(self, method: str, path: str) -> tuple[int, bytes]:
         """Send a request without a body, on the relay's own terms; gives status and body."""
@@ -384,6 +385,8 @@ class Harness:
     free_port: Callable[[], int] = free_port
     served: Callable[..., contextlib.AbstractContextManager[int]] = served
     sidecar: Callable[..., contextlib.AbstractContextManager[Sidecar]] = sidecar
+    tap: type[Tap] = Tap
+    exchange: Callable[..., Answer] = exchange
     model: Model = Model.CANDIDATE
 
 
