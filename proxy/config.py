@@ -200,6 +200,8 @@ class Loaded:
             link_path=str(link_path),
             routing_path=str(routing_path),
             worker=worker,
+            log_level=config.telemetry.log.level,
+            log_lines=config.telemetry.log.max_lines,
         )
 
     def shown(self) -> dict[str, object]:

@@ -14,12 +14,13 @@ def run(config: ConfigFile) -> None:
     """Run the sidecar until SIGTERM."""
     import uvloop
 
+    from proxy import logs
     from proxy.ports import StartError
     from proxy.supervisor import Supervisor
-    from proxy.telemetry import logs
 
     loaded = read_sound_config(config)
-    writer = logs.start("supervisor", loaded.config.telemetry.log)
+    settings = loaded.config.telemetry.log
+    writer = logs.start("supervisor", level=settings.level, max_lines=settings.max_lines)
     try:
         code = uvloop.run(Supervisor(loaded).run())
     except StartError as error:

@@ -9,6 +9,7 @@ import logging
 import resource
 import signal
 import socket
+import sys
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from typing import Final
@@ -16,6 +17,7 @@ from typing import Final
 import msgspec
 import uvloop
 
+from proxy import logs
 from proxy.clock import now_s
 from proxy.link.sender import LinkSender
 from proxy.records import Model, Routing
@@ -42,22 +44,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--listen-fd", type=int, help="a bound and listening socket")
     parser.add_argument("--pulse-fd", type=int, help="a pipe for pulse frames")
     chosen = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s relay %(name)s: %(message)s")
     try:
         with open(chosen.settings_fd, "rb") as file:  # noqa: PTH123  # a descriptor has no path
             settings = msgspec.json.decode(file.read(), type=RelaySettings)
     except (OSError, msgspec.MsgspecError) as error:
-        log.error("the settings on fd %d are not usable: %s", chosen.settings_fd, error)  # noqa: TRY400  # the trace tells operators nothing
+        problem = f"the settings on fd {chosen.settings_fd} are not usable: {error}"
+        print(problem, file=sys.stderr)  # noqa: T201  # what they say about logging is not known
         return 2
+    # A standard error that nobody reads must not stop requests.
+    writer = logs.start("relay", level=settings.log_level, max_lines=settings.log_lines)
     try:
-        listening = _listening(settings, chosen.listen_fd)
+        return _run(settings, chosen.listen_fd, chosen.pulse_fd)
+    finally:
+        writer.close()
+
+
+def _run(settings: RelaySettings, listen_fd: int | None, pulse_fd: int | None) -> int:
+    try:
+        listening = _listening(settings, listen_fd)
     except OSError as error:
         listen = settings.listen
-        log.error("cannot listen on %s:%d: %s", listen.host, listen.port, error)  # noqa: TRY400  # same
+        log.error("cannot listen on %s:%d: %s", listen.host, listen.port, error)  # noqa: TRY400  # the trace tells operators nothing
         return 1
     tune()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(serve(settings, listening, chosen.pulse_fd))
+        return runner.run(serve(settings, listening, pulse_fd))
 
 
 def _listening(settings: RelaySettings, fd: int | None) -> socket.socket:

@@ -312,6 +312,10 @@ class RelaySettings:
     """File with the last `Routing`, read at the start. Empty: the default routing."""
     worker: int = 0
     """Number of this relay among its peers."""
+    log_level: NonEmpty = "INFO"
+    """Least level that is logged."""
+    log_lines: Count = 2_000
+    """Lines that may wait for a standard error that nobody reads."""
 
     def __post_init__(self) -> None:
         """Refuse routes that are no regular expressions."""

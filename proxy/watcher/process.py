@@ -18,7 +18,7 @@ import numpy as np
 import uvloop
 from aiohttp import web
 
-from proxy import __version__, clock
+from proxy import __version__, clock, logs
 from proxy.actuators.capacity import Capacity
 from proxy.actuators.notify import Notifier
 from proxy.actuators.pager import Pager
@@ -28,16 +28,15 @@ from proxy.benchmark import BenchmarkError
 from proxy.config import API_SOCKET, LINK_SOCKET, ROUTING_FILE, ConfigError, Loaded, load
 from proxy.link.frames import pulse_frame
 from proxy.link.receiver import LinkReceiver, Reports
+from proxy.logs import QueueWriter
 from proxy.payload.decode import Decoder
 from proxy.pipeline import Pipeline, Reader
 from proxy.probe import PROBE_EVERY_S, Probe
 from proxy.records import Capture, Exchange, Model, Pulse
 from proxy.tasks import TaskGroup
-from proxy.telemetry import logs
 from proxy.telemetry.answers import serve_unix
 from proxy.telemetry.api import Api
 from proxy.telemetry.journal import Journal
-from proxy.telemetry.logs import QueueWriter
 from proxy.telemetry.metrics import Metrics
 from proxy.telemetry.traffic import Traffic
 from proxy.watcher.assembly import (
@@ -323,7 +322,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _refuse(str(error))
     except BenchmarkError as error:
         return _refuse(f"{loaded.benchmark_path}: {error}")
-    writer = logs.start("watcher", loaded.config.telemetry.log)
+    settings = loaded.config.telemetry.log
+    writer = logs.start("watcher", level=settings.level, max_lines=settings.max_lines)
     _step_back()
     if given.pulse_fd is not None:
         os.set_blocking(given.pulse_fd, False)  # the system's own signature

@@ -61,7 +61,13 @@ class Answerer:
 class RelayProcess:
     """A running relay."""
 
-    def __init__(self, settings: dict[str, object], *, n_files: int | None = None) -> None:
+    def __init__(
+        self,
+        settings: dict[str, object],
+        *,
+        n_files: int | None = None,
+        stderr: int = subprocess.PIPE,
+    ) -> None:
         self.listening = socket.create_server(("127.0.0.1", 0), backlog=256)
         self.port = self.listening.getsockname()[1]
         settings_read, settings_write = os.pipe()
@@ -73,7 +79,7 @@ class RelayProcess:
                 *("--listen-fd", str(self.listening.fileno()), "--pulse-fd", str(pulse_write)),
             ],
             pass_fds=(settings_read, self.listening.fileno(), pulse_write),
-            stderr=subprocess.PIPE,
+            stderr=stderr,
         )
         os.write(settings_write, json.dumps(settings).encode())
         for fd in (settings_read, settings_write, pulse_write):
@@ -320,3 +326,43 @@ def test_it_stays_small(model: Answerer) -> None:
         status = Path(f"/proc/{running.process.pid}/status").read_text("utf-8")
         rss_kib = int(status.partition("VmRSS:")[2].split()[0])
         assert rss_kib < 48 * 1024
+
+
+def test_a_log_that_nobody_reads_stops_no_request(tmp_path: Path) -> None:
+    """With a full pipe for standard error and warnings to write, answers and the end still come."""
+    read_end, write_end = os.pipe()
+    os.set_blocking(write_end, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(write_end, b"x" * 65_536)
+    os.set_blocking(write_end, True)
+    link_path = tmp_path / "link"
+    n_damaged = 0
+    with socket.socket(socket.AF_UNIX) as watcher:
+        watcher.bind(str(link_path))
+        watcher.listen()
+        upstream = Answerer()
+        running = RelayProcess(
+            {
+                "models": {"candidate": {"url": f"http://127.0.0.1:{upstream.port}"}},
+                "listen": {"lame_duck_s": 0.0},
+                "link_path": str(link_path),
+            },
+            stderr=write_end,
+        )
+        try:
+            while n_damaged < 3:
+                # A frame that is no routing: the relay logs a warning and connects again.
+                connection, _ = watcher.accept()
+                connection.sendall(b"\0\0\0\1\xc1")
+                connection.close()
+                n_damaged += 1
+            with running.connect() as client:
+                assert all(ask(client) == OK for _ in range(20))
+            running.term()
+            assert running.end() == 0
+        finally:
+            running.close()
+            upstream.close()
+            os.close(read_end)
+            os.close(write_end)

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from proxy.config import load
+from proxy.logs import QueueWriter
 from proxy.records import Health, Model
-from proxy.telemetry.logs import QueueWriter
 from proxy.watcher.process import Watcher
 
 TEXT = """\

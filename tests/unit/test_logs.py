@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from proxy.telemetry import logs
+from proxy import logs
 from proxy.telemetry.settings import LogSettings
 
 
@@ -113,7 +113,7 @@ def test_a_process_with_a_stuck_log_exits() -> None:
     """A pipe that is full and never read does not keep the process from ending."""
     program = (
         "import logging\n"
-        "from proxy.telemetry import logs\n"
+        "from proxy import logs\n"
         "logs.start('watcher')\n"
         "for n in range(5000): logging.error('x' * 500)\n"
         "print('end', flush=True)\n"
@@ -135,7 +135,7 @@ def test_start_takes_over_the_root_logger(tmp_path: Path) -> None:
     before, level = list(root.handlers), root.level
     path = tmp_path / "log"
     file = os.open(path, os.O_WRONLY | os.O_CREAT)
-    writer = logs.start("supervisor", LogSettings(level="WARNING"), file)
+    writer = logs.start("supervisor", level="WARNING", file=file)
     try:
         logging.getLogger("some.where").info("too quiet")
         logging.getLogger("some.where").error("loud enough")

@@ -18,8 +18,8 @@ from typing import Final
 
 import msgspec
 
-from proxy.telemetry.settings import LogSettings
-
+MAX_LINES: Final = 1000
+"""Lines that wait for the writer, unless told otherwise."""
 MAX_TEXT: Final = 8_192
 """Characters kept of one message or traceback."""
 
@@ -125,16 +125,17 @@ class QueueWriter(logging.Handler):
                 return
 
 
-def start(process: str, settings: LogSettings | None = None, file: int = 2) -> QueueWriter:
+def start(
+    process: str, *, level: str = "INFO", max_lines: int = MAX_LINES, file: int = 2
+) -> QueueWriter:
     """Send all logging of this process through one `QueueWriter`; give it, to be closed at exit."""
-    settings = settings or LogSettings()
-    writer = QueueWriter(file, max_lines=settings.max_lines)
+    writer = QueueWriter(file, max_lines=max_lines)
     writer.setFormatter(JsonFormatter(process))
     root = logging.getLogger()
     for handler in list(root.handlers):
         root.removeHandler(handler)
     root.addHandler(writer)
-    root.setLevel(settings.level)
+    root.setLevel(level)
     logging.captureWarnings(capture=True)
     return writer
 
