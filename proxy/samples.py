@@ -19,7 +19,7 @@ MAX_ROWS: Final = 1000
 """Rows that the door gives at once."""
 STANDARD_OUTPUT: Final = Path("-")
 PARQUET: Final = ".parquet"
-TOLD: Final = ("exchange", "at_s", "model", "side", "inclusion_probability", "ids")
+TOLD: Final = ("exchange", "at_s", "at_utc", "model", "side", "inclusion_probability", "ids")
 """What is told of every row beside its cells."""
 
 

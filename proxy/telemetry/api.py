@@ -20,6 +20,7 @@ from proxy.telemetry import labels
 from proxy.telemetry.answers import SAFE, json_answer, speak_json
 from proxy.telemetry.desk import Desk, DeskError
 from proxy.telemetry.page import page
+from proxy.telemetry.report import document
 
 MAX_BODY_BYTES: Final = 1024 * 1024
 """Longest body: ten thousand labels at once."""
@@ -82,6 +83,7 @@ class Api:
         get("/api/v1/labels", self._label_quality)
         get("/api/v1/routing", self._routing)
         get("/api/v1/journal", self._journal)
+        get("/api/v1/report", self._report)
         get("/api/v1/samples", self._samples)
         get("/api/v1/config", self._config)
         get("/api/v1/verdict", self._verdict)
@@ -132,6 +134,19 @@ class Api:
     async def _journal(self, request: web.Request) -> web.Response:
         return _answer({"entries": self._desk.journal(_number(request))})
 
+    async def _report(self, request: web.Request) -> web.Response:
+        kind = request.query.get("format", "html")
+        if kind not in {"html", "json"}:
+            raise DeskError(400, "bad_query", "format is html or json.", "?format=json")
+        name = request.query.get("alarm")
+        report = self._desk.report(None if name is None else _alarm(name))
+        if kind == "json":
+            return _answer(report)
+        made = document(report)
+        fields = SAFE | {"Content-Security-Policy": made.policy}
+        return web.Response(body=made.body, content_type="text/html", charset="utf-8",
+                            headers=fields)  # fmt: skip
+
     async def _samples(self, request: web.Request) -> web.Response:
         return _answer({"samples": self._desk.samples(_number(request))})
 
@@ -149,15 +164,7 @@ class Api:
 
     async def _ack(self, request: web.Request) -> web.Response:
         order = await _order(request, AckOrder, '{"alarm": NAME|"all", "by": YOU, "why": TEXT}')
-        known = [name.value for name in AlarmName]
-        if order.alarm != "all" and order.alarm not in known:
-            raise DeskError(
-                400,
-                "unknown_alarm",
-                f"There is no alarm {order.alarm!r}.",
-                f"Alarms: {', '.join(known)}, or all.",
-            )
-        name = None if order.alarm == "all" else AlarmName(order.alarm)
+        name = None if order.alarm == "all" else _alarm(order.alarm, "or all")
         done = await self._desk.acknowledge(name, order.by, order.why)
         return _answer({"acknowledged": done})
 
@@ -190,6 +197,19 @@ async def _order(
         raise DeskError(
             400, "bad_body", f"The body does not fit: {str(error)[:300]}.", shape
         ) from error
+
+
+def _alarm(name: str, more: str = "") -> AlarmName:
+    """Read an alarm's name; `more` is what else could be said.
+
+    Raises:
+        DeskError: there is no such alarm.
+    """
+    if name in set(AlarmName):
+        return AlarmName(name)
+    known = ", ".join([*AlarmName, *([more] if more else [])])
+    message = f"There is no alarm {name[:80]!r}."
+    raise DeskError(400, "unknown_alarm", message, f"Alarms: {known}.")
 
 
 def _number(request: web.Request) -> int:

@@ -8,7 +8,7 @@ shape that the status page and users rely on. No computing, no HTTP here.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from msgspec import Struct
 
@@ -22,6 +22,9 @@ from proxy.records import (
     Truth,
     Verdict,
 )
+
+if TYPE_CHECKING:
+    from proxy.telemetry.report.values import IncidentReport
 
 JsonObject: TypeAlias = dict[str, object]
 """A JSON object of values that msgspec can write (structs included)."""
@@ -211,6 +214,10 @@ class Desk(Protocol):
 
     def journal(self, n: int) -> Sequence[JsonObject]:
         """Give the last `n` entries of the journal, newest last."""
+        ...
+
+    def report(self, name: AlarmName | None) -> IncidentReport:
+        """Report on the last incident of an alarm, or with `None` on the worst or last of all."""
         ...
 
     def samples(self, n: int) -> Sequence[JsonObject]:

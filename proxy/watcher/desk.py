@@ -39,15 +39,17 @@ from proxy.telemetry.desk import (
 )
 from proxy.telemetry.journal import Journal
 from proxy.telemetry.metrics import Metrics
+from proxy.telemetry.report import IncidentReport
 from proxy.telemetry.streams import agreement_view, stream_views
 from proxy.telemetry.traffic import Traffic
+from proxy.watcher import reporting
 from proxy.watcher.hands import Hands
 from proxy.watcher.insight import WATCHED
 from proxy.watcher.samples import Samples
 
 TIMELINE: Final = 40
 STREAMS: Final = 24
-HIDDEN_KINDS: Final = frozenset({"action", "tick"})
+HIDDEN_KINDS: Final = frozenset({"action", "tick", "evidence", "insight"})
 """Journal entries that the timeline leaves out: outcomes and transitions say it."""
 DAY_S: Final = 86_400.0
 STOPS: Final = frozenset(
@@ -163,6 +165,13 @@ class WatcherDesk:
     def journal(self, n: int) -> Sequence[JsonObject]:
         """Give the last `n` entries, newest last."""
         return self._office.journal.tail(n)
+
+    def report(self, name: AlarmName | None) -> IncidentReport:
+        """Report on the last incident of an alarm, or with `None` on the worst or last of all."""
+        office = self._office
+        return reporting.report(
+            name, office.pipeline, office.journal, office.insights, office.loaded
+        )
 
     def samples(self, n: int) -> Sequence[JsonObject]:
         """Give at most `n` sampled rows."""

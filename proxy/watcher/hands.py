@@ -8,7 +8,7 @@ back through the pipeline.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from proxy import clock, policy
@@ -20,10 +20,20 @@ from proxy.actuators.route import RouteCell
 from proxy.config import Config
 from proxy.pipeline import Pipeline, Turn
 from proxy.recording import Recorder, Settings
-from proxy.records import Action, AlarmName, Finding, Outcome, Routing, StepKind
+from proxy.records import (
+    Action,
+    AlarmName,
+    AlarmState,
+    Finding,
+    Outcome,
+    Routing,
+    StepKind,
+    Transition,
+)
 from proxy.tasks import TaskGroup
 from proxy.telemetry.journal import Journal
 from proxy.telemetry.metrics import Metrics
+from proxy.telemetry.report import abridged
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +86,7 @@ class Hands:
         for transition in turn.transitions:
             self.write("transition", transition)
             tools.metrics.transition(transition)
+            self._keep_evidence(transition)
         for alarm in self._pipeline.alarms.values():
             tools.metrics.alarm(alarm)
         tick = self._recorder.choose(turn)
@@ -92,6 +103,13 @@ class Hands:
         tools.pager.tick(turn.at_s, waiting)
         if turn.transitions or turn.decision.actions:
             tools.save()
+
+    def _keep_evidence(self, transition: Transition) -> None:
+        """Write down what the monitor shows when its alarm fires: a report of it may come late."""
+        if transition.to is AlarmState.FIRING:
+            name = transition.alarm
+            detail = abridged(self._pipeline.detail(name))
+            self.write("evidence", {"alarm": name, "detail": detail})
 
     def _do(self, action: Action) -> None:
         self.write("action", action)
@@ -191,10 +209,10 @@ class Hands:
             utc=clock.utc(),
         )
 
-    def begin(self, text: str) -> None:
-        """Write down that watching begins, and by which rules."""
+    def begin(self, text: str, versions: Mapping[str, str]) -> None:
+        """Write down that watching begins, by which rules, and with which versions."""
         rules = Settings(alarms=self._config.alarms, policy=self._config.policy)
-        self.write("start", {"text": text, "settings": rules})
+        self.write("start", {"text": text, "settings": rules, "versions": versions})
 
     def person_spoke(self, kind: str, body: object) -> None:
         """Write down what a person ordered; it must outlive a crash in the next moment."""

@@ -11,6 +11,7 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
+from proxy import clock
 from proxy.records import Exchange, Failure, Model, Rows, Scalar, Side
 from proxy.stats.samples import SampledRow, SampledRows
 from proxy.telemetry.desk import JsonObject
@@ -164,6 +165,7 @@ def _shown(row: _Row, side: Side, chance: float) -> JsonObject:
     return {
         "exchange": f"{row.exchange_id:016x}",
         "at_s": row.at_s,
+        "at_utc": clock.utc_text_of(row.at_s),
         "model": row.model,
         "side": side,
         "inclusion_probability": chance / max(1.0, row.weight),
@@ -176,6 +178,7 @@ def _told(exchange: Exchange) -> JsonObject:
     return {
         "exchange": f"{exchange.id:016x}",
         "at_s": exchange.started_s,
+        "at_utc": clock.utc_text_of(exchange.started_s),
         "took_s": exchange.finished_s - exchange.started_s,
         "model": exchange.model,
         "position": exchange.position,

@@ -90,6 +90,7 @@ def sampled(side: str, **cells: object) -> dict[str, object]:
     return {
         "exchange": "000000000000000a",
         "at_s": 1.5,
+        "at_utc": "2026-01-02T03:04:05.000Z",
         "model": "candidate",
         "side": side,
         "inclusion_probability": 0.25,

@@ -18,7 +18,14 @@ from proxy.telemetry import words
 from proxy.telemetry.desk import AgreementView, JsonObject
 from proxy.telemetry.journal import Entry
 from proxy.telemetry.report import story
-from proxy.telemetry.report.chronicle import Chronicle, Episode, Notice, moved, read
+from proxy.telemetry.report.chronicle import (
+    Chronicle,
+    Episode,
+    Notice,
+    last_of,
+    moved,
+    read,
+)
 from proxy.telemetry.report.evidence import columns_of, evidence_of, load_cells_of
 from proxy.telemetry.report.values import Blamed, Evidence, IncidentReport, LoadCell, Measure
 from proxy.telemetry.streams import agreement_view
@@ -226,8 +233,8 @@ def _finding(episode: Episode, live: Live) -> Finding:
 def _evidence(told: Chronicle, episode: Episode, live: Live) -> Evidence:
     """Give what stands behind one alarm: of now while it lasts, else of when it fired."""
     alarm = episode.alarm
-    at_utc, detail = told.sheets.get(alarm, ("", {}))
-    made_utc, insight = told.insights.get(alarm, ("", None))
+    at_utc, detail = last_of(told.sheets, episode) or ("", {})
+    made_utc, insight = last_of(told.insights, episode) or ("", None)
     utc = _clock(made_utc, insight)
     if episode.is_open:
         detail = live.detail(alarm) or detail
@@ -249,22 +256,22 @@ def _clock(made_utc: str, insight: Insight | None) -> Callable[[float], str]:
 
 def _agreement(told: Chronicle, members: list[Episode], live: Live) -> AgreementView | None:
     """Give the agreement of the two models, when it is part of the incident."""
-    for episode in members:
-        if episode.alarm is AlarmName.DISAGREEMENT:
-            recorded = told.sheets.get(episode.alarm, ("", {}))[1]
-            detail = live.detail(episode.alarm) if episode.is_open else {}
-            view = agreement_view(detail or recorded)
-            return None if view.estimate is None else view
-    return None
+    view = agreement_view(_detail(AlarmName.DISAGREEMENT, told, members, live))
+    return None if view.estimate is None else view
 
 
 def _cells(told: Chronicle, members: list[Episode], live: Live) -> tuple[LoadCell, ...]:
     """Give the latency at each load, when it is part of the incident."""
+    return load_cells_of(_detail(AlarmName.LATENCY, told, members, live))
+
+
+def _detail(alarm: AlarmName, told: Chronicle, members: list[Episode], live: Live) -> JsonObject:
+    """Give what a monitor tells, now or then; empty when its alarm is no part of the incident."""
     for episode in members:
-        if episode.alarm is AlarmName.LATENCY:
-            detail = live.detail(episode.alarm) if episode.is_open else {}
-            return load_cells_of(detail or told.sheets.get(episode.alarm, ("", {}))[1])
-    return ()
+        if episode.alarm is alarm:
+            now = live.detail(alarm) if episode.is_open else {}
+            return now or (last_of(told.sheets, episode) or ("", {}))[1]
+    return {}
 
 
 def _quiet(told: Chronicle, alarm: AlarmName | None, live: Live) -> IncidentReport:
@@ -371,9 +378,11 @@ def _notes(told: Chronicle, members: list[Episode], live: Live) -> Iterator[str]
     if any(not one.began_utc for one in members):
         yield "The journal begins after this incident did: its first part is not here."
     drifts = [one for one in members if one.alarm in DRIFTS]
-    if drifts and not any(
-        one.alarm in told.insights or one.alarm in live.insights for one in drifts
-    ):
+    is_explained = any(
+        last_of(told.insights, one) or (one.is_open and one.alarm in live.insights)
+        for one in drifts
+    )
+    if drifts and not is_explained:
         yield (
             "No deeper look at the rows was made or kept: sub-populations, examples and the"
             " classifier are missing."

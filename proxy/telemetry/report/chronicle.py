@@ -6,10 +6,11 @@ one, is passed over: a report with a gap is better than none. Nothing is conclud
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -19,6 +20,9 @@ from proxy.records import AlarmName, AlarmState, Finding, Insight, Transition, V
 from proxy.telemetry.desk import JsonObject
 from proxy.telemetry.journal import Entry
 
+_Told = TypeVar("_Told")
+LATE_S: Final = 30.0
+"""What explains an alarm is made beside the ticks, and may come a little after it has ended."""
 OPEN: Final = frozenset({AlarmState.PENDING, AlarmState.FIRING})
 
 
@@ -116,9 +120,10 @@ class Chronicle:
     """By id of the incident, oldest first."""
     ticks: list[tuple[float, Tick]] = field(default_factory=list)
     """(seconds since 1970, tick)"""
-    sheets: dict[AlarmName, tuple[str, JsonObject]] = field(default_factory=dict)
-    """The last one of each alarm, with its time."""
-    insights: dict[AlarmName, tuple[str, Insight]] = field(default_factory=dict)
+    sheets: dict[AlarmName, list[tuple[str, JsonObject]]] = field(default_factory=dict)
+    """(time, what the monitor told), oldest first."""
+    insights: dict[AlarmName, list[tuple[str, Insight]]] = field(default_factory=dict)
+    """(time, insight), oldest first."""
     start: Start = field(default_factory=Start)
     n_entries: int = 0
     first: int = 0
@@ -135,6 +140,16 @@ class Chronicle:
     def of_incident(self, incident: str) -> list[Episode]:
         """Give the episodes of an incident, first one first."""
         return [one for one in self.episodes.values() if incident and one.incident == incident]
+
+
+def last_of(
+    told: Mapping[AlarmName, list[tuple[str, _Told]]], episode: Episode
+) -> tuple[str, _Told] | None:
+    """Give what was told last of an alarm while an episode of it lasted; `None`: nothing was."""
+    begun_s = unix_s(episode.starts_utc) - LATE_S
+    ended_s = unix_s(episode.ended_utc) + LATE_S if episode.ended_utc else math.inf
+    during = [one for one in told.get(episode.alarm, ()) if begun_s <= unix_s(one[0]) <= ended_s]
+    return during[-1] if during else None
 
 
 def read(entries: Iterable[Entry]) -> Chronicle:
@@ -182,11 +197,11 @@ def _take(told: Chronicle, entry: Entry) -> None:
             return
         case "evidence":
             sheet = msgspec.convert(entry.body, Sheet, strict=False)
-            told.sheets[sheet.alarm] = (entry.at_utc, sheet.detail)
+            told.sheets.setdefault(sheet.alarm, []).append((entry.at_utc, sheet.detail))
             return
         case "insight":
             insight = msgspec.convert(entry.body, Insight, strict=False)
-            told.insights[insight.alarm] = (entry.at_utc, insight)
+            told.insights.setdefault(insight.alarm, []).append((entry.at_utc, insight))
             return
         case "transition":
             _transition(told, entry)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from proxy.records import (
+    Alarm,
     AlarmName,
     AlarmState,
     Fate,
@@ -32,6 +33,7 @@ from proxy.telemetry.desk import (
     TrafficView,
 )
 from proxy.telemetry.metrics import Metrics
+from proxy.telemetry.report import IncidentReport, Live, build
 
 ROUTING = RoutingView(
     serving=Model.STABLE,
@@ -140,6 +142,13 @@ class Desk:
     def journal(self, n: int) -> Sequence[JsonObject]:
         """Give `n` entries."""
         return [{"n": number} for number in range(n)]
+
+    def report(self, name: AlarmName | None) -> IncidentReport:
+        """Give the report of a quiet alarm; there is none while all is well."""
+        if name is None:
+            raise DeskError(404, "nothing_to_report", "Nothing was found to be wrong.", "Name one.")
+        live = Live(made_utc=ROUTING.since_utc, alarms={name: Alarm(name=name)}, watched="flights")
+        return build([], name, live)
 
     def samples(self, n: int) -> Sequence[JsonObject]:
         """Give `n` rows."""

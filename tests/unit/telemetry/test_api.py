@@ -246,3 +246,44 @@ def test_the_page_is_served_with_its_policy(desk: Desk, tmp_path: Path) -> None:
             assert (await answer.text()).startswith("<!doctype html>")
 
     talk(desk, tmp_path, what)
+
+
+def test_a_report_is_one_page_with_its_policy_or_json(desk: Desk, tmp_path: Path) -> None:
+    """The page may not run or fetch anything, wherever it is opened; programs ask for JSON."""
+
+    async def what(session: aiohttp.ClientSession) -> None:
+        async with session.get("/api/v1/report?alarm=latency") as answer:
+            assert answer.status == 200
+            assert answer.content_type == "text/html"
+            policy = answer.headers["Content-Security-Policy"]
+            assert policy.startswith("default-src 'none'; style-src 'sha256-")
+            assert "script-src" not in policy
+            assert "Latency is quiet" in await answer.text()
+        async with session.get("/api/v1/report?alarm=latency&format=json") as answer:
+            assert answer.content_type == "application/json"
+            assert (await answer.json())["state"] == "quiet"
+
+    talk(desk, tmp_path, what)
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "code"),
+    [
+        ("", 404, "nothing_to_report"),
+        ("?alarm=lateness", 400, "unknown_alarm"),
+        ("?alarm=latency&format=pdf", 400, "bad_query"),
+    ],
+)
+def test_a_report_that_cannot_be_given_says_what_there_is(
+    desk: Desk, tmp_path: Path, query: str, status: int, code: str
+) -> None:
+    """No incident, an alarm that there is not, a format that there is not: JSON with a hint."""
+
+    async def what(session: aiohttp.ClientSession) -> None:
+        async with session.get(f"/api/v1/report{query}") as answer:
+            assert answer.status == status
+            error = (await answer.json())["error"]
+            assert error["code"] == code
+            assert error["hint"]
+
+    talk(desk, tmp_path, what)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from proxy import clock
 from proxy.records import Exchange, Failure, Model, Position, Rows, Side
-from proxy.watcher.samples import MAX_BYTES, N_EXTREMES, Samples
+from proxy.telemetry.report.chronicle import unix_s
+from proxy.watcher.samples import MAX_BYTES, N_EXTREMES, Samples, Wish
 
 
 def rows(number: int, n: int = 1, *, side: Side = Side.INPUT, weight: float = 1.0) -> Rows:
@@ -116,3 +118,55 @@ def test_the_extremes_of_yesterday_are_forgotten() -> None:
     memory.observe(exchange(1, status=500))
     found = memory.extremes(4000.0)
     assert found == {"slowest": [], "failed": []}
+
+
+def test_rows_and_exchanges_are_told_with_wall_time() -> None:
+    """Nobody reads the clock of the host; it is told beside it, since records are joined by it."""
+    memory = samples()
+    memory.keep(rows(5))
+    memory.observe(exchange(5, status=500))
+    (row,) = memory.last(1)
+    (failed,) = memory.extremes(6.0)["failed"]  # type: ignore[misc]  # a list of one
+    for told, at_s in ((row, 5.0), (failed, 4.9)):
+        off_s = unix_s(str(told["at_utc"])) - clock.utc_offset_s() - at_s
+        assert told["at_s"] == at_s
+        assert abs(off_s) < 1
+
+
+def wish(since_s: float, max_rows: int = 1000, *, side: Side = Side.INPUT) -> Wish:
+    """Ask for the column `x` of the candidate's rows."""
+    return Wish(
+        side=side,
+        model=Model.CANDIDATE,
+        since_s=since_s,
+        until_s=1e6,
+        max_rows=max_rows,
+        names=frozenset({"x", "unknown"}),
+    )
+
+
+def test_rows_of_a_time_come_with_what_each_stands_for() -> None:
+    """Only the wanted columns, since the wanted moment, weighted by both steps of sampling."""
+    memory = samples()
+    for number in range(8):
+        memory.keep(rows(number, weight=3.0))
+    found = memory.between(wish(5.0))
+    assert found.forms == (("x",),)
+    assert [(row.exchange_id, row.values, row.weight) for row in found.rows] == [
+        (5, (5,), 3.0),
+        (6, (6,), 3.0),
+        (7, (7,), 3.0),
+    ]
+    assert memory.between(wish(0.0, side=Side.OUTPUT)).rows == ()
+
+
+def test_more_rows_than_wanted_are_drawn_by_what_they_stand_for() -> None:
+    """A busy minute has its share, and all drawn rows then stand for equally much."""
+    memory = samples()
+    for number in range(400):
+        memory.keep(rows(0, weight=9.0 if number % 4 == 0 else 1.0))
+    found = memory.between(wish(0.0, 40)).rows
+    assert len(found) == 40
+    assert len({row.weight for row in found}) == 1
+    total = sum(row.weight for row in found)
+    assert total == pytest.approx(100 * 9 + 300, rel=0.35), "150 of 400 rows are kept"

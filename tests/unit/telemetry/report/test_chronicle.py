@@ -8,7 +8,7 @@ import pytest
 
 from proxy.records import AlarmName, AlarmState, Verdict
 from proxy.telemetry.journal import Entry
-from proxy.telemetry.report.chronicle import moved, read, unix_s, utc_of
+from proxy.telemetry.report.chronicle import last_of, moved, read, unix_s, utc_of
 
 Book = Any
 DRIFT, WRONG = AlarmName.INPUT_DRIFT, AlarmName.DISAGREEMENT
@@ -55,6 +55,18 @@ def test_an_episode_that_began_before_the_journal_is_known_by_what_is_there(book
     told = read(book.move(5, DRIFT, AlarmState.RESOLVED).entries)
     (episode,) = told.episodes.values()
     assert (episode.began_utc, episode.starts_utc) == ("", "2026-01-02T03:04:05.000Z")
+
+
+def test_what_explains_an_episode_is_of_its_time(incident: Book) -> None:
+    """The last that was told while it lasted; that of another episode explains nothing here."""
+    incident.move(30, DRIFT, AlarmState.RESOLVED)
+    for at_s, alarm in ((1, "first"), (20, "during"), (35, "late"), (500, "next")):
+        incident.add(at_s, "evidence", {"alarm": DRIFT, "detail": {"reason": alarm}})
+    told = read(incident.entries)
+    (episode,) = told.episodes.values()
+    found = last_of(told.sheets, episode)
+    assert found == ("2026-01-02T03:04:35.000Z", {"reason": "late"})
+    assert last_of({}, episode) is None
 
 
 def test_times_go_both_ways() -> None:
