@@ -110,6 +110,11 @@ class Explainer:
                 self._due[name] = finding.since_s if is_breach else None
                 self._wake.set()
 
+    @property
+    def is_due(self) -> bool:
+        """Something waits to be explained."""
+        return bool(self._due)
+
     async def run(
         self, write: Callable[[str, object], None], count: Callable[[AlarmName, str], None]
     ) -> None:
@@ -120,8 +125,9 @@ class Explainer:
             count: counts what became of an explanation: `made`, `failed` or `late`.
         """
         while True:
-            await self._wake.wait()
-            self._wake.clear()
+            if not self._due:
+                self._wake = asyncio.Event()
+                await self._wake.wait()
             while self._due:
                 name = next(iter(self._due))
                 result = await self._explain(name, self._due.pop(name), write)

@@ -308,3 +308,19 @@ def test_thousands_of_columns_are_watched_up_to_the_bound() -> None:
     streams = monitor.detail()["streams"]
     assert isinstance(streams, list)
     assert len(streams) == 1000
+
+
+def test_what_it_knows_can_be_explained() -> None:
+    """The blamed column first, with its bins; nothing without a reference."""
+    monitor = InputDrift(SETTINGS, BENCHMARK, ENGINE)
+    rng = np.random.default_rng(12)
+    for tick in range(10):
+        monitor.observe(
+            rows_of(draw(rng, 100) | {"age": [float(x) for x in rng.normal(80, 5, 100)]})
+        )
+        monitor.judge(float(tick))
+    evidence = monitor.evidence()
+    assert evidence is not None
+    assert (evidence.columns[0].column.name, evidence.columns[0].blamed) == ("age", True)
+    assert {profile.name for profile in evidence.profiles} == set(COLUMNS)
+    assert InputDrift(SETTINGS, None, ENGINE).evidence() is None

@@ -214,3 +214,13 @@ def test_evidence_within_the_classes_is_saved_shown_and_reset() -> None:
     assert detail["within_classes"]["evidence"] >= detail["within_classes"]["threshold"]
     monitor.reset()
     assert ask(monitor, 2, candidate=False, stable=False)[-1].verdict is Verdict.OK
+
+
+def test_what_it_knows_of_the_candidate_can_be_explained() -> None:
+    """Its blamed column with its bins; nothing without certified answers."""
+    monitor = OutputDrift(SETTINGS, BENCHMARK, ENGINE)
+    run(monitor, range(20), 2.0, 0.0)
+    evidence = monitor.evidence()
+    assert evidence is not None
+    assert (evidence.columns[0].column.name, evidence.columns[0].blamed) == ("prediction", True)
+    assert OutputDrift(SETTINGS, None, ENGINE).evidence() is None

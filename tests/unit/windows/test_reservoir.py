@@ -110,3 +110,19 @@ def test_merge_is_by_weight() -> None:
     nothing: Span[str] = Span(0.0, (), 0, 0)
     assert merge(nothing, nothing, 50, rng).items == ()
     assert merge(nothing, idle, 50, rng).items == idle.items
+
+
+def test_a_time_is_covered_by_the_shortest_spans_that_reach_back_so_far() -> None:
+    """Two fine spans, then a coarse one; together they stand for every item once."""
+    shapes = (Shape(length_s=100.0, keep=5, size=40), Shape(length_s=10.0, keep=2, size=5))
+    ring: ReservoirRing[float] = ReservoirRing(np.random.default_rng(1), shapes=shapes)
+    for number in range(1000):
+        ring.offer(number * 0.1, 1, number * 0.1)
+    found = ring.between(20.0, 95.0, lambda item: item)
+    assert {at for at, _ in found} <= {number * 0.1 for number in range(200, 950)}
+    fine = [(at, weight) for at, weight in found if at >= 81.0]
+    assert {weight for _, weight in fine} == {100 / 5}
+    assert {weight for at, weight in found if at < 79.0} == {1000 / 40}
+    assert sum(weight for _, weight in found) == pytest.approx(750, abs=250)
+    assert ring.between(2000.0, 3000.0, lambda item: item) == []
+    assert ReservoirRing[float](np.random.default_rng(1)).between(0, 9, lambda item: item) == []

@@ -1,0 +1,340 @@
+"""When a drift is explained, from which rows, and what is kept of it; real children do the work."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+
+import msgspec
+import numpy as np
+import pytest
+
+from proxy import clock
+from proxy.benchmark import Benchmark, ReferenceSample
+from proxy.monitors import Engine
+from proxy.monitors.input_drift import InputDrift
+from proxy.monitors.output_drift import OutputDrift
+from proxy.monitors.settings import DriftSettings, ExplainSettings
+from proxy.pipeline import Standing, Turn
+from proxy.policy import Decision, Facts
+from proxy.records import (
+    AlarmName,
+    AlarmState,
+    ColumnInsight,
+    Example,
+    Finding,
+    HistogramBin,
+    Insight,
+    Model,
+    Posture,
+    Routing,
+    Rows,
+    Scalar,
+    Side,
+    Transition,
+    Verdict,
+)
+from proxy.stats.insight import Question
+from proxy.stats.profile import build_profile
+from proxy.stats.samples import SampledRows
+from proxy.watcher.insight import Explainer, ExplainError, ask, for_journal
+from proxy.watcher.samples import Samples
+
+INPUT = AlarmName.INPUT_DRIFT
+Columns = dict[str, list[Scalar]]
+
+
+def draw(rng: np.random.Generator, n: int) -> Columns:
+    """Give rows as certified."""
+    return {"age": rng.normal(40, 10, n).tolist(), "city": rng.choice(["york", "bath"], n).tolist()}
+
+
+def certified(*, sample: bool = True) -> Benchmark:
+    """Give a benchmark of 2,000 rows, of which 300 are kept."""
+    rng = np.random.default_rng(3)
+    rows = draw(rng, 2000)
+    return Benchmark(
+        created_utc="",
+        models={"candidate": "new"},
+        input=build_profile(rows, rng, ordered=False),
+        outputs={"candidate": build_profile({"y": rows["age"]}, rng, ordered=False)},
+        sample=ReferenceSample(columns={k: v[:300] for k, v in rows.items()}, n=300)
+        if sample
+        else None,
+    )
+
+
+class Scene:
+    """A watched input: a monitor that is shown rows, those kept of them, and who explains."""
+
+    def __init__(self, settings: ExplainSettings | None = None, *, sample: bool = True) -> None:
+        """Begin a minute ago, so that everything lies within the last hour."""
+        benchmark = certified(sample=sample)
+        rule = DriftSettings(unmeasured_design_effect=1.0)
+        engine = Engine(tick_s=1.0)
+        self.samples = Samples(np.random.default_rng(1))
+        self.monitor = InputDrift(rule, benchmark, engine)
+        output = OutputDrift(rule, benchmark, engine)
+        self.explainer = Explainer(
+            settings or ExplainSettings(), (self.monitor, output), benchmark, self.samples
+        )
+        self.rng = np.random.default_rng(7)
+        self.now_s = clock.now_s() - 60
+        self.number = 0
+        self.written: list[tuple[str, object]] = []
+        self.counted: list[tuple[AlarmName, str]] = []
+
+    def tick(self, shift: float = 0.0, to: AlarmState | None = None) -> Finding:
+        """Let a second with 40 rows pass, and show the turn to who explains."""
+        columns = draw(self.rng, 40)
+        columns["age"] = [float(str(age)) + shift for age in columns["age"]]
+        for row in range(40):
+            self.number += 1
+            rows = Rows(
+                exchange_id=self.number,
+                at_s=self.now_s + row / 40,
+                model=Model.CANDIDATE,
+                side=Side.INPUT,
+                columns=tuple(columns),
+                values=tuple([values[row]] for values in columns.values()),
+                n=1,
+            )
+            self.samples.keep(rows)
+            self.monitor.observe(rows)
+        self.now_s += 1
+        finding = self.monitor.judge(self.now_s)
+        changes = [] if to is None else [changed(finding, to)]
+        self.explainer.look(turn_of(self.now_s, finding, changes))
+        return finding
+
+    def breach(self) -> Finding:
+        """Let time pass until the drift is found."""
+        for _ in range(10):
+            self.tick()
+        for _ in range(20):
+            finding = self.tick(25.0)
+            if finding.verdict is Verdict.BREACH:
+                return finding
+        raise AssertionError("the drift was not found")
+
+    def work(self, n: int) -> None:
+        """Explain until `n` results are counted."""
+
+        async def until_done() -> None:
+            done = asyncio.Event()
+
+            def count(name: AlarmName, result: str) -> None:
+                self.counted.append((name, result))
+                if len(self.counted) >= n:
+                    done.set()
+
+            def write(kind: str, body: object) -> None:
+                self.written.append((kind, body))
+
+            running = asyncio.ensure_future(self.explainer.run(write, count))
+            await asyncio.wait_for(done.wait(), 60)
+            running.cancel()
+            with suppress(asyncio.CancelledError):
+                await running
+
+        asyncio.run(until_done())
+
+
+def changed(finding: Finding, to: AlarmState) -> Transition:
+    """Give the change of the alarm's state."""
+    return Transition(
+        alarm=finding.monitor,
+        episode=1,
+        was=AlarmState.PENDING,
+        to=to,
+        at_s=finding.at_s,
+        finding=finding,
+    )
+
+
+def turn_of(at_s: float, finding: Finding, changes: Sequence[Transition]) -> Turn:
+    """Give what a tick came to, as far as explanations care."""
+    facts = Facts(
+        alarms={},
+        stable_ready=None,
+        candidate_ready=None,
+        has_stable=False,
+        n_pairs=0,
+        capacity=(),
+    )
+    return Turn(
+        at_s=at_s,
+        before=Standing(alarms={}, posture=Posture()),
+        facts=facts,
+        findings=(finding,),
+        transitions=tuple(changes),
+        decision=Decision(posture=Posture(), actions=(), diagnosis=""),
+        routing=Routing(),
+    )
+
+
+def test_a_new_breach_is_explained_at_once_and_stands_in_the_journal() -> None:
+    """The column is named, from rows since the change, beside the kept reference."""
+    scene = Scene()
+    finding = scene.breach()
+    scene.work(1)
+    assert scene.counted == [(INPUT, "made")]
+    found = scene.explainer.latest[INPUT]
+    assert (found.columns[0].name, found.since_s) == ("age", finding.since_s)
+    assert found.separation is not None
+    assert found.separation.carriers[0][0] == "age"
+    assert found.separation.n_reference == 300
+    assert scene.written == [("insight", found)]
+
+
+def test_it_is_explained_again_when_the_alarm_fires_and_every_hour() -> None:
+    """Between these nothing is due, however many ticks the breach lasts."""
+    scene = Scene(ExplainSettings(every_s=30))
+    scene.breach()
+    scene.work(1)
+    for _ in range(5):
+        scene.tick(25.0)
+    assert not scene.explainer.is_due
+    scene.tick(25.0, to=AlarmState.FIRING)
+    assert scene.explainer.is_due
+    scene.work(2)
+    for _ in range(29):
+        scene.tick(25.0)
+    assert not scene.explainer.is_due
+    scene.tick(25.0)
+    assert scene.explainer.is_due
+
+
+def test_a_calm_hour_is_looked_at_and_not_written_down() -> None:
+    """The last hour beside the reference, for who asks; the journal is for what happens."""
+    scene = Scene(ExplainSettings(every_s=20))
+    while not scene.explainer.is_due:
+        scene.tick()
+    scene.work(1)
+    found = scene.explainer.latest[INPUT]
+    assert (found.since_s, found.examples, scene.written) == (None, (), [])
+    assert found.separation is not None
+    assert found.separation.n_current == 2 * 150 + 120, "two closed spans and the open one"
+
+
+def test_a_benchmark_without_kept_rows_is_made_up_for_by_rows_before_the_change() -> None:
+    """The reason says so."""
+    scene = Scene(sample=False)
+    scene.breach()
+    scene.work(1)
+    found = scene.explainer.latest[INPUT]
+    assert "before the change" in found.reason
+    assert found.separation is not None
+
+
+def test_switched_off_nothing_is_ever_due() -> None:
+    """No child is started."""
+    scene = Scene(ExplainSettings(enabled=False))
+    scene.breach()
+    assert not scene.explainer.is_due
+
+
+def test_a_child_that_takes_too_long_is_killed_and_counted() -> None:
+    """It costs its explanation; the next one is made."""
+    scene = Scene(ExplainSettings(timeout_s=0.01))
+    scene.breach()
+    scene.work(1)
+    assert scene.counted == [(INPUT, "late")]
+    assert INPUT not in scene.explainer.latest
+
+
+def test_a_child_that_dies_is_counted_and_its_last_word_is_known() -> None:
+    """A question from another version, say: the error names what the child said."""
+    scene = Scene()
+    scene.breach()
+    evidence = scene.monitor.evidence()
+    assert evidence is not None
+    broken = msgspec.structs.replace(evidence.columns[0], masses=(1.0,))
+    question = Question(
+        alarm=INPUT,
+        at_s=0.0,
+        since_s=None,
+        evidence=(broken,),
+        profiles=(),
+        reference=None,
+        n_reference=0,
+        current=SampledRows(),
+        before=SampledRows(),
+        n_examples=0,
+        show_values=False,
+        seed=0,
+    )
+    with pytest.raises(ExplainError, match=r"ended with 1: .*Error"):
+        asyncio.run(ask(question, 60))
+
+
+def test_cells_that_no_coding_holds_are_made_fit() -> None:
+    """Integers beyond 64 bits and broken text come from clients, and must not stop this."""
+    scene = Scene()
+    scene.breach()
+    odd = Rows(
+        exchange_id=1,
+        at_s=scene.now_s,
+        model=Model.CANDIDATE,
+        side=Side.INPUT,
+        columns=("age", "city"),
+        values=([1 << 80], ["a\ud800"]),
+        n=1,
+    )
+    scene.samples.keep(odd)
+    scene.work(1)
+    assert scene.counted == [(INPUT, "made")]
+
+
+def large_insight() -> Insight:
+    """Give an insight that is longer than an entry may be."""
+    bars = tuple(HistogramBin(label="x" * 60, reference=0.1, current=0.1) for _ in range(20))
+    column = ColumnInsight(
+        name="age",
+        kind="numeric",
+        n_reference=1,
+        n_current=1,
+        shift_sd=None,
+        auc=None,
+        psi=0.0,
+        psi_null=0.0,
+        wasserstein_sd=None,
+        wasserstein_null=None,
+        new_share=0.0,
+        missing=(0.0, 0.0),
+        effect=0.0,
+        interval=None,
+        unit="sd",
+        summary="",
+        histogram=bars,
+    )
+    return Insight(
+        alarm=INPUT,
+        at_s=0.0,
+        since_s=0.0,
+        columns=(column,) * 12,
+        sub_populations=(),
+        examples=(Example(exchange="0" * 16, at_s=0.0, why="age is low", values={"age": 3}),),
+        separation=None,
+        discrepancy=None,
+        reason="",
+    )
+
+
+@pytest.mark.parametrize("max_bytes", [1 << 20, 16_000, 4_000, 1_000])
+def test_the_journals_entry_is_bounded_and_loses_the_least_important_first(max_bytes: int) -> None:
+    """The histogram of the first column goes last."""
+    whole = large_insight()
+    entry = for_journal(whole, hide=False, max_bytes=max_bytes)
+    assert len(msgspec.json.encode(entry)) <= max_bytes
+    drawn = [bool(column.histogram) for column in entry.columns]
+    assert drawn == sorted(drawn, reverse=True)
+    assert entry.columns
+
+
+def test_the_journal_never_holds_the_cells_of_rows() -> None:
+    """Where cells are shown to people, the entry has the exchange and what is telling only."""
+    entry = for_journal(large_insight(), hide=True)
+    assert entry.examples[0].values == {}
+    assert entry.examples[0].why == "age is low"
