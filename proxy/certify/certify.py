@@ -187,12 +187,7 @@ async def certify(order: Order, progress: Progress, rng: np.random.Generator) ->
         quality=quality,
         capacity_per_s={model.value: one.capacity_per_s for model, one in measured.items()},
         requests=len(requests),
-        warnings=(
-            *inputs.warnings,
-            *lesson.warnings(),
-            *_warn_of_answers(measured, order),
-            *notes,
-        ),
+        warnings=(*inputs.warnings, *lesson.warnings(), *_warn_of_answers(measured, order), *notes),
     )
 
 

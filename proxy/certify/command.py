@@ -107,7 +107,7 @@ def show(benchmark: Benchmark, console: Console) -> None:
         share = benchmark.agreement.n_differ / benchmark.agreement.n
         console.print(f"The models differ in {share:.2%} of {benchmark.agreement.n:,} answers")
     for sentence in told_of(benchmark.quality):
-        console.print(sentence, highlight=False, markup=False)
+        console.print(sentence, highlight=False, markup=False, soft_wrap=True)
     _show_self_test(benchmark, console)
     profiles = {"input": benchmark.input, **benchmark.outputs}
     of_columns = [f"{side}: {text}" for side, one in profiles.items() for text in one.warnings]
