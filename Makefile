@@ -47,7 +47,7 @@ format: $(STAMP) ## format the code and apply the safe fixes of the linter
 	@$(PYTHON) -m ruff check --fix .
 
 slow: $(STAMP) ## run what is too long for every run (installs Debian packages)
-	@$(call debian,prometheus prometheus-alertmanager chromium)
+	@$(call debian,prometheus prometheus-alertmanager chromium redis-server)
 	@$(PYTHON) -m pytest -m slow $(ARGS)
 
 power: $(STAMP) ## Monte-Carlo study of false alarms and delays
@@ -75,7 +75,8 @@ COMPILE = $(VENV)-uv/bin/uv pip compile --quiet --universal --python-version 3.1
 lock: $(STAMP) ## write the hash-pinned requirements anew from pyproject.toml
 	@$(PYTHON) -m venv $(VENV)-uv && $(VENV)-uv/bin/python -m pip install --quiet uv
 	@$(COMPILE) pyproject.toml --all-extras --group dev -o requirements-dev.lock
-	@$(COMPILE) pyproject.toml --extra codings -c requirements-dev.lock -o requirements.lock
+	@$(COMPILE) pyproject.toml --extra codings --extra fleet -c requirements-dev.lock \
+		-o requirements.lock
 	@$(COMPILE) --group build -c requirements-dev.lock -o requirements-build.lock
 	@rm -rf $(VENV)-uv
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from proxy.records import AlarmName, Finding, Observation
 from proxy.stats.demands import Certainty
+from proxy.stats.watch import Watch
 
 
 @dataclass(slots=True, kw_only=True)
@@ -55,6 +56,14 @@ class Engine:
     def mid_tick_utc_s(self, now_s: float) -> float:
         """Give the middle, in seconds since 1970 in UTC, of the tick that ends at `now_s`."""
         return now_s + self.utc_offset_s - self.tick_s / 2
+
+
+@runtime_checkable
+class Pooled(Protocol):
+    """A monitor whose evidence is counts, which replicas may add up before they are judged."""
+
+    def pooled(self) -> dict[str, Watch]:
+        """Give each watch by a name that is the same on all replicas, its counts complete."""
 
 
 class Monitor(Protocol):

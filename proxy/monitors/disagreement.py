@@ -77,6 +77,10 @@ class Disagreement:
         self._watch.tick()
         return conclude(self._watch, self._wording, now_s, Verdict.UNKNOWN)
 
+    def pooled(self) -> dict[str, Watch]:
+        """Give the watch, for counts of the tick to be added up over replicas."""
+        return {} if self._watch is None else {"pairs": self._watch}
+
     def snapshot(self) -> bytes:
         """Give the evidence as bytes."""
         return b"" if self._watch is None else snapshot.save(self._watch)

@@ -126,6 +126,10 @@ class Errors:
         shared = verdict_of(self._watches[Model.STABLE], self._wording.min_rows)
         return conclude(self._watches[Model.CANDIDATE], self._wording, now_s, shared)
 
+    def pooled(self) -> dict[str, Watch]:
+        """Give the watches, for counts of the tick to be added up over replicas."""
+        return {str(model): watch for model, watch in self._watches.items()}
+
     def snapshot(self) -> bytes:
         """Give the evidence about both models as bytes."""
         return snapshot.save_all({str(m): watch for m, watch in self._watches.items()})

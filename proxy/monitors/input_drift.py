@@ -11,7 +11,7 @@ from proxy.monitors import Engine
 from proxy.monitors.settings import DriftSettings
 from proxy.records import AlarmName, Finding, Observation, Rows, Side, Verdict
 from proxy.stats.conclude import Wording, conclude, detail_of, unknown
-from proxy.stats.drift import paced, profile_watch, recent_detail
+from proxy.stats.drift import ProfileWatch, paced, profile_watch, recent_detail
 from proxy.stats.evidence import SideEvidence, evidence_of
 from proxy.stats.watch import Watch
 
@@ -52,6 +52,10 @@ class InputDrift:
     def pooled(self) -> dict[str, Watch]:
         """Give the watch, for counts of the tick to be added up over replicas."""
         return {} if self._watch is None else {"input": self._watch.gather()}
+
+    def sides(self) -> dict[str, ProfileWatch]:
+        """Give the watch of the inputs, for whoever follows their days."""
+        return {} if self._watch is None else {"input": self._watch}
 
     def snapshot(self) -> bytes:
         """Give the evidence as bytes."""

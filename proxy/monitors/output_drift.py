@@ -93,6 +93,11 @@ class OutputDrift:
         """Give the watches, for counts of the tick to be added up over replicas."""
         return {name: watch.gather() for name, watch in self._named().items()}
 
+    def sides(self) -> dict[str, ProfileWatch]:
+        """Give the watch of the candidate's answers, for whoever follows their days."""
+        candidate = self._watches.get(Model.CANDIDATE)
+        return {} if candidate is None else {Model.CANDIDATE.value: candidate}
+
     def snapshot(self) -> bytes:
         """Give the evidence of both models as bytes."""
         return msgspec.msgpack.encode({name: w.save() for name, w in self._named().items()})

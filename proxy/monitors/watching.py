@@ -1,8 +1,9 @@
 """The watching itself: whether what the other monitors conclude rests on whole data.
 
 Three things make stablehand blind without any model being at fault: relays that fall silent,
-records dropped on the link, and sampled bodies that cannot be decoded. Each is stated as a fact
-over a short window; it never touches routing.
+records dropped on the link, and sampled bodies that cannot be decoded. A fourth makes it slow: a
+replica that is cut off from its fleet sees its own rows only. Each is stated as a fact over a short
+window; it never touches routing.
 """
 
 from __future__ import annotations
@@ -11,7 +12,17 @@ from collections import Counter, deque
 from typing import Final
 
 from proxy.monitors import Engine
-from proxy.records import AlarmName, Finding, Observation, Pulse, Rows, Undecodable, Verdict
+from proxy.records import (
+    AlarmName,
+    Exchange,
+    Finding,
+    FleetState,
+    Observation,
+    Pulse,
+    Rows,
+    Undecodable,
+    Verdict,
+)
 
 WINDOW_TICKS: Final = 6
 """Ticks looked back over: long enough to smooth one odd tick, short enough to be current."""
@@ -38,6 +49,8 @@ class Watching:
         self._tick: Counter[str] = Counter()
         self._ticks: deque[Counter[str]] = deque(maxlen=WINDOW_TICKS)
         self._since_s: float | None = None
+        self._fleet: FleetState | None = None
+        self._n_alone = 0
 
     def observe(self, value: Observation) -> None:
         """Count a pulse's losses, or whether a body was readable."""
@@ -49,7 +62,10 @@ class Watching:
             self._tick[f"reason {value.reason}"] += 1
         elif isinstance(value, Pulse):
             self._felt(value)
-        else:
+        elif isinstance(value, FleetState):
+            self._fleet = value
+            self._n_alone = 0 if value.up else self._n_alone + 1
+        elif kind is Exchange:
             self._tick["exchange"] += 1
 
     def _felt(self, pulse: Pulse) -> None:
@@ -109,6 +125,10 @@ class Watching:
             ).removeprefix("reason ")
             words = f"{bad} of {bodies} sampled bodies cannot be read, mostly: {reason}"
             found.append(("decoding", bad / bodies, words))
+        if self._fleet is not None and self._n_alone > WINDOW_TICKS:
+            why = self._fleet.trouble or "no sum of the fleet came in time"
+            words = f"only own counts are judged, not those of fleet {self._fleet.name}: {why}"
+            found.append(("fleet", 1.0, words))
         return found
 
     def snapshot(self) -> bytes:
@@ -129,6 +149,7 @@ class Watching:
                 str(worker): {"lag_s": pulse.lag_s, "dropped": pulse.dropped}
                 for worker, pulse in self._pulses.items()
             },
+            "fleet": self._fleet,
         }
 
     def reset(self) -> None:

@@ -14,12 +14,14 @@ from proxy.stats import snapshot
 from proxy.stats.columns import ColumnCounter
 from proxy.stats.demands import Certainty, DriftRule, Tolerance
 from proxy.stats.dependence import DependenceLearner
+from proxy.stats.e_detector import Singles
 from proxy.stats.multivariate import WEIGHT, Multivariate
 from proxy.stats.profile import Profile
 from proxy.stats.recent import RecentPast, SavedPast, recent_past
 from proxy.stats.reference import ColumnProfile
 from proxy.stats.slots import Slots, with_seasons, within_hours
 from proxy.stats.streams import WatchedStream, watch_columns
+from proxy.stats.trend import Trend
 from proxy.stats.watch import Watch
 
 PROBATION_TICKS: Final = 120
@@ -37,7 +39,7 @@ class ProfileWatch:
     def __init__(self, profile: Profile, rule: DriftRule, certainty: Certainty) -> None:
         """Make a watch without evidence. The profile must have a column that is not ignored."""
         self._profile = profile
-        self._rule = rule
+        self.rule = rule
         self._certainty = certainty
         self.learnt: list[dict[str, float]] | None = None
         """Design effects learnt from live traffic, by stream; `None`: none are."""
@@ -56,6 +58,8 @@ class ProfileWatch:
             self.recent = recent_past(self.watch, rule.tolerance, certainty)
         self.pace = Pace.UNKNOWN
         """How the breach came; unknown without one."""
+        self.trend: Trend | None = None
+        """The days of the columns, for who asks for them; `None`: nobody does."""
         if rule.learn_ticks > 0 and not profile.ordered:
             self.learner = self._new_learner()
 
@@ -74,17 +78,27 @@ class ProfileWatch:
         self.counter.flush()
         counts = self.watch.pending
         self.watch.tick()
+        if utc_s is not None:
+            self._follow_days(counts, utc_s)
         if self.learner is not None and counts.any():
             self.learner.add(counts)
             if self.learner.left <= 0:
                 self._apply(self.learner.learnt())
         if self._probation is not None and counts.any():
-            self._probation.pending[:] = counts
+            # With other design effects streams that shared a table may stand in another order.
+            places = zip(self.watch.layout.bins, self._probation.layout.bins, strict=True)
+            for old, new in places:
+                self._probation.pending[new] = counts[old]
             self._probation.tick()
             self._end_probation(self._probation)
-        if self.recent is not None and utc_s is not None:
+
+    def _follow_days(self, counts: Singles, utc_s: float) -> None:
+        """Compare a tick with the recent past, and add it to its day."""
+        if self.recent is not None:
             self.recent.tick(counts, utc_s, self.watch)
             self._settle_pace(self.recent)
+        if self.trend is not None:
+            self.trend.tick(counts, utc_s, self.watch.streams)
 
     def _settle_pace(self, recent: RecentPast) -> None:
         """Say how a breach came, and do not change that when it has lasted."""
@@ -134,24 +148,24 @@ class ProfileWatch:
         return True
 
     def _new_watch(self) -> Watch:
-        columns = chosen(self._profile, self._rule)
+        columns = chosen(self._profile, self.rule)
         multivariate = together(self._profile, columns)
         seasons = self._profile.seasons
         columns = within_hours(columns, seasons)
         learnt = self.learnt
         if learnt is not None:
             columns = _with(columns, learnt)
-        streams = watch_columns(columns, self._rule.weights, self._rule.tolerance)
+        streams = watch_columns(columns, self.rule.weights, self.rule.tolerance)
         if multivariate is not None:
             derived = within_hours(multivariate.derived, seasons)
             if learnt is not None:
                 derived = _with(derived, learnt[len(columns) :])
-            streams += watch_derived(multivariate, derived, self._rule.tolerance)
+            streams += watch_derived(multivariate, derived, self.rule.tolerance)
         return Watch(with_seasons(streams, seasons), self._certainty)
 
     def _new_learner(self) -> DependenceLearner:
         watch = self.watch
-        return DependenceLearner(watch.streams, watch.layout, self._rule.learn_ticks)
+        return DependenceLearner(watch.streams, watch.layout, self.rule.learn_ticks)
 
     def _apply(self, learnt: list[dict[str, float]]) -> None:
         """Watch with learnt design effects from now on.
@@ -175,11 +189,13 @@ class ProfileWatch:
 
     def _replace(self, successor: Watch) -> None:
         self.watch = successor
-        self._slots = Slots(successor, self._rule.tolerance)
+        self._slots = Slots(successor, self.rule.tolerance)
         self._probation = None
         self.counter.into(successor)
         if self.recent is not None:
             self.recent.adopt(successor)
+        if self.trend is not None:
+            self.trend.adopt(successor)
 
     def misfit(self) -> str:
         """Say why the profile does not fit the traffic; empty when it does."""
