@@ -14,7 +14,7 @@ PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(PYTHON) -m pip install -qq
 ARGS ?=
 
 .PHONY: help demo test check check-format check-lint check-types check-imports check-house format
-.PHONY: slow power servers bench docs image lock clean setup
+.PHONY: slow power servers bench gate docs image lock clean setup
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -57,9 +57,14 @@ servers: $(STAMP) ## drive real model servers, each in a virtual environment of 
 	@$(PYTHON) -m pytest -m servers $(ARGS)
 
 bench: $(STAMP) ## measure the data plane beside other proxies (installs Debian packages)
-	@$(call debian,gcc nginx-light haproxy)
+	@$(call debian,gcc libc6-dev nginx-light haproxy)
 	@PYTHON=$(CURDIR)/$(PYTHON) sh bench/setup.sh
 	@$(PYTHON) bench/relay.py $(ARGS)
+
+gate: $(STAMP) ## fail when a request costs far more than the least that Python can do
+	@$(call debian,gcc libc6-dev)
+	@sh bench/setup.sh --own
+	@$(PYTHON) bench/relay.py --gate --rounds 5 --seconds 0.4
 
 docs: $(STAMP) ## write the pages that are made from the code
 	@$(PYTHON) docs/generate.py

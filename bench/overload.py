@@ -1,6 +1,6 @@
 """Does the watcher keep up with sampled traffic, and what happens when it cannot?
 
-    flock -s /tmp/quiet.lock python bench/overload.py [SECONDS] [--sink]
+    python bench/overload.py [SECONDS] [--sink]
 
 Runs the real watcher on one core (the first that this process may use) and sends it what a relay
 would: 200 and 2,000 sampled requests per second with bodies of 16 KiB, SECONDS each (default 30).
