@@ -1,6 +1,6 @@
 """Reading the reference: whole while it is small, in two passes over its files when it is not.
 
-Up to two million cells are held in memory. Beyond, the first pass sketches every column and draws
+Up to 1.5 million cells are held in memory. Beyond, the first pass sketches every column and draws
 blocks of neighbouring rows at random; the second pass counts exactly. What needs rows rather than
 counts (correlations, seasons, the self-test, the kept sample) is made of the blocks.
 """
@@ -21,9 +21,9 @@ from proxy.records import Scalar
 from proxy.stats.reference import ColumnProfile
 from proxy.stats.streaming import Digest, Tally
 
-MAX_HELD_CELLS: Final = 2_000_000
-"""About 70 MB of Python numbers."""
-MAX_DRAWN_CELLS: Final = 1_000_000
+MAX_HELD_CELLS: Final = 1_500_000
+"""About 50 MB of Python numbers."""
+MAX_DRAWN_CELLS: Final = 750_000
 BLOCK_ROWS: Final = 1024
 """Rows that are drawn together: dependence between rows shows only in neighbours."""
 MIN_BLOCKS: Final = 16
@@ -204,7 +204,7 @@ class Study:
             raise CertifyError(
                 f"--time {self._time_column}: the times go backwards at row "
                 f"{n_before + int(backwards[0]) + 1}, and the reference is too large to be sorted "
-                "here: sort the file by time, or thin it to two million cells"
+                "here: sort the file by time, or thin it to 1.5 million cells"
             )
         self._latest_s = times_s[-1]
 
