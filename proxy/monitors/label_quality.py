@@ -49,7 +49,7 @@ SILENT_TICKS: Final = 10
 """After as many ticks without labels, a breach that lasts is not measured any more."""
 MAX_DELAYS: Final = 20_000
 MAX_PROBLEMS: Final = 5
-COVERAGE_EVERY_S: Final = 60.0
+COVERAGE_EVERY_S: Final = 10.0
 HOUR_S: Final = 3600.0
 
 
@@ -311,7 +311,7 @@ class LabelQuality:
         }
 
     def _covered(self) -> float | None:
-        """Give the coverage, counted anew once a minute."""
+        """Give the coverage, counted anew every ten seconds."""
         counted_s, share = self._coverage
         if share is None or self._now_s - counted_s >= COVERAGE_EVERY_S:
             share = self._store.coverage(self._now_s)

@@ -40,6 +40,7 @@ LEAST_SHARE: Final = 1e-6
 CALIBRATION_BINS: Final = 10
 BINARY: Final = 2
 NOT_SAID: Final = math.nan
+POSITIVE: Final = (0.0, math.inf)
 
 
 class Scored(Struct, frozen=True, array_like=True, gc=False):
@@ -155,8 +156,8 @@ def figures(target: Target, rows: Sequence[Scored]) -> dict[str, Measure]:
     if target.kind is TargetKind.NUMBER:
         residuals = np.array([float(row.predicted) - float(row.truth) for row in rows])
         return {
-            "mae": weighted_mean(errors, weights),
-            "rmse": _root(weighted_mean(errors**2, weights)),
+            "mae": weighted_mean(errors, weights, POSITIVE),
+            "rmse": _root(weighted_mean(errors**2, weights, POSITIVE)),
             "bias": weighted_mean(residuals, weights),
         }
     found = {"accuracy": weighted_share(1 - errors, weights)}
@@ -177,14 +178,14 @@ def _probability_figures(
     rows: Sequence[Scored], errors: Floats, weights: Floats
 ) -> dict[str, Measure]:
     found: dict[str, Measure] = {}
-    columns = {
-        "brier": np.array([row.loss for row in rows]),
-        "log_loss": np.array([row.surprise for row in rows]),
-    }
-    for name, values in columns.items():
+    columns = (
+        ("brier", np.array([row.loss for row in rows]), (0.0, 1.0)),
+        ("log_loss", np.array([row.surprise for row in rows]), POSITIVE),
+    )
+    for name, values, within in columns:
         given = ~np.isnan(values)
         if given.any():
-            found[name] = weighted_mean(values[given], weights[given])
+            found[name] = weighted_mean(values[given], weights[given], within)
     confidences = np.array([row.confidence for row in rows])
     sure = ~np.isnan(confidences)
     if sure.any():
@@ -193,7 +194,7 @@ def _probability_figures(
         found["calibration_error"] = Measure(
             value=calibration_error(bins), interval=None, n=int(sure.sum())
         )
-        found["overconfidence"] = weighted_mean(gap, weights[sure])
+        found["overconfidence"] = weighted_mean(gap, weights[sure], (-1.0, 1.0))
     return found
 
 
@@ -203,12 +204,14 @@ def effective(weights: Floats) -> float:
     return total * total / float(weights @ weights) if total > 0 else 0.0
 
 
-def weighted_mean(values: Floats, weights: Floats) -> Measure:
-    """Give the weighted mean with its interval."""
+def weighted_mean(
+    values: Floats, weights: Floats, within: tuple[float, float] = (-math.inf, math.inf)
+) -> Measure:
+    """Give the weighted mean with its interval, which cannot leave `within`."""
     mean = float(weights @ values / weights.sum())
     variance = float(weights @ (values - mean) ** 2 / weights.sum())
     low, high = mean_interval(mean, variance, effective(weights))
-    return Measure(value=mean, interval=(low, high), n=len(values))
+    return Measure(value=mean, interval=(max(within[0], low), min(within[1], high)), n=len(values))
 
 
 def weighted_share(hits: Floats, weights: Floats) -> Measure:

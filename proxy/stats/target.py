@@ -29,6 +29,8 @@ LARGEST: Final = 1e150
 HALF: Final = 0.5
 _TRUE: Final = frozenset({"true", "1"})
 _FALSE: Final = frozenset({"false", "0"})
+_DIGIT: Final = {True: "1", False: "0"}
+"""True and false where the certified classes are numbers."""
 _MAX_SHOWN: Final = 8
 
 
@@ -145,6 +147,8 @@ def class_of(target: Target, value: Scalar) -> str:
     if value is None or (isinstance(value, float) and not value.is_integer()):
         raise MisfitError(f"a class is expected{_listed(target.known)}")
     text = category_text(value)
+    if isinstance(value, bool) and text not in target.known and _DIGIT[value] in target.known:
+        return _DIGIT[value]
     if target.classes and text not in target.classes and text.isascii() and text.isdigit():
         place = int(text)
         return target.classes[place] if place < len(target.classes) else text

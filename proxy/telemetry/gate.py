@@ -23,6 +23,11 @@ PRIVATE_PATHS: Final = frozenset({"/api/v1/samples"})
 PROBES: Final = frozenset({"/healthz", "/readyz"})
 """Answered under any Host: a probe must never fail over a name, and they tell nothing."""
 
+JSON_TYPES: Final = frozenset(
+    {"application/json", "application/x-ndjson", "application/jsonl", "application/x-jsonlines"}
+)
+"""Content types of a body that changes something; one object a line is for labels."""
+
 FORWARDED: Final = ("forwarded", "x-forwarded-for", "x-real-ip")
 """With one of these fields a loopback peer is a local reverse proxy that speaks for somebody."""
 
@@ -125,8 +130,8 @@ class Gate:
             )
         kind = visit.fields.get("content-type", "").partition(";")[0].strip().lower()
         coded = visit.fields.get("content-encoding", "identity").lower() != "identity"
-        # A plain HTML form cannot send this content type without asking first, and nobody answers.
-        if kind != "application/json" or coded:
+        # A plain HTML form cannot send these types without asking first, and nobody answers.
+        if kind not in JSON_TYPES or coded:
             return Refusal(
                 status=415,
                 code="not_json",

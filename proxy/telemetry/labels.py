@@ -19,7 +19,7 @@ MAX_LABELS: Final = 10_000
 MAX_VALUES: Final = 10_000
 """Values of one label that is a list: no batch that can be joined is longer."""
 SHAPE: Final = '{"labels": [{"id": ID, "label": VALUE, "at_utc": TIME}]}, or such an entry a line'
-LINES: Final = ("ndjson", "jsonl", "json-lines", "x-jsonlines")
+LINES: Final = frozenset({"application/x-ndjson", "application/jsonl", "application/x-jsonlines"})
 """Content types of one object a line."""
 
 Value = bool | int | float | Annotated[str, msgspec.Meta(max_length=200)] | None
@@ -58,7 +58,7 @@ def read(
     Raises:
         DeskError: an entry does not fit; the message names it.
     """
-    by_line = any(word in content_type for word in LINES)
+    by_line = content_type in LINES
     try:
         labels = _lines(raw) if by_line else msgspec.json.decode(raw, type=LabelOrder).labels
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
