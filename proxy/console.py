@@ -1,11 +1,14 @@
-"""The admin door as people at a terminal see it: orders, the status, the story of an alarm."""
+"""The admin door as people at a terminal see it: orders, the status, what is taken home."""
 
 from __future__ import annotations
 
 import asyncio
 import getpass
 import json
+import os
 import socket
+import sys
+from pathlib import Path
 
 import aiohttp
 import msgspec
@@ -18,6 +21,7 @@ from proxy.records import AlarmState
 from proxy.telemetry.desk import AlarmView, Status
 from proxy.telemetry.words import effect
 
+STANDARD_OUTPUT = Path("-")
 TIMEOUT = aiohttp.ClientTimeout(total=10)
 REFRESH_S = 1.0
 SHOWN_ENTRIES = 8
@@ -125,33 +129,21 @@ async def follow(admin: str, token: str, console: Console) -> None:
                 live.update(Text(str(error), style="yellow"), refresh=True)
 
 
-async def explain(subject: str, admin: str, token: str, console: Console) -> None:
-    """Print all that is known about one alarm.
+def save(content: bytes, path: Path) -> None:
+    """Write what was fetched for the owner's eyes only; `-` is standard output.
 
     Raises:
-        AdminError: see `ask`, or there is no such alarm.
+        AdminError: the file cannot be written.
     """
-    status = await _status(admin, token)
-    found = [alarm for alarm in status.alarms if alarm.name == subject]
-    if not found:
-        names = ", ".join(sorted(alarm.name for alarm in status.alarms))
-        raise AdminError(f"no alarm is called {subject!r}; there are: {names}")
-    alarm = found[0]
-    console.print(Text(f"{alarm.name}: {alarm.state}", style=COLOURS[alarm.state]))
-    for line in (
-        alarm.words,
-        alarm.evidence_words,
-        *(f"- {blamed}" for blamed in alarm.blamed),
-        f"Acknowledged by {alarm.acknowledged}" if alarm.acknowledged else "",
-        f"Next: {alarm.next_step}" if alarm.next_step else "",
-    ):
-        if line:
-            console.print(line, markup=False)
-    told = [entry for entry in status.timeline if subject in entry.text]
-    if told:
-        console.print("\nWhat led here, newest first:")
-        for entry in told:
-            console.print(f"  {entry.at_utc}  {entry.text}", markup=False)
+    if path == STANDARD_OUTPUT:
+        sys.stdout.write(content.decode())
+        return
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+    except OSError as error:
+        raise AdminError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def draw(status: Status) -> RenderableType:

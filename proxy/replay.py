@@ -18,7 +18,7 @@ from msgspec import Struct
 from proxy import alarms as alarm_rules
 from proxy import policy
 from proxy.alarms import AlarmSettings
-from proxy.policy import Facts, PolicySettings
+from proxy.policy import Decision, Facts, PolicySettings
 from proxy.recording import Settings, Tick
 from proxy.records import (
     Action,
@@ -57,6 +57,26 @@ class Story:
 
 class ReplayError(Exception):
     """The journal holds nothing that can be replayed; the message says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """A decision that asked for something, with all that it rested on."""
+
+    at_utc: str
+    at_s: float
+    before: Posture
+    facts: Facts
+    rules: PolicySettings
+    decision: Decision
+
+
+def decisions(entries: Iterable[Entry]) -> tuple[Decided, ...]:
+    """Give the recorded decisions that asked for anything, oldest first, by the rules of then."""
+    machine = _Machine(None)
+    for entry in entries:
+        machine.feed(entry)
+    return tuple(machine.decided)
 
 
 def replay(entries: Iterable[Entry], rules: Settings | None = None) -> Story:
@@ -108,6 +128,7 @@ class _Machine:
         self._at_s = 0.0
         self.recorded: list[Event] = []
         self.replayed: list[Event] = []
+        self.decided: list[Decided] = []
         self.n_ticks = 0
         self.n_unreadable = 0
 
@@ -140,7 +161,7 @@ class _Machine:
         if tick.before is not None:
             self._alarms = dict(tick.before.alarms)
             self._posture = tick.before.posture
-        told = [*self._advance(tick), *self._decide(tick)]
+        told = [*self._advance(tick), *self._decide(at_utc, tick)]
         self.replayed += [Event(at_utc=at_utc, what=what) for what in told]
 
     def _advance(self, tick: Tick) -> Iterator[str]:
@@ -152,7 +173,7 @@ class _Machine:
             if change is not None:
                 yield _of_change(change)
 
-    def _decide(self, tick: Tick) -> Iterator[str]:
+    def _decide(self, at_utc: str, tick: Tick) -> Iterator[str]:
         facts = Facts(
             alarms=dict(self._alarms),
             stable_ready=tick.stable_ready,
@@ -161,8 +182,20 @@ class _Machine:
             n_pairs=tick.n_pairs,
             capacity=tick.capacity,
         )
-        decision = policy.decide(self._posture, facts, self._rules.policy, tick.at_s)
+        rules, before = self._rules.policy, self._posture
+        decision = policy.decide(before, facts, rules, tick.at_s)
         self._posture = decision.posture
+        if decision.actions:
+            self.decided.append(
+                Decided(
+                    at_utc=at_utc,
+                    at_s=tick.at_s,
+                    before=before,
+                    facts=facts,
+                    rules=rules,
+                    decision=decision,
+                )
+            )
         for action in decision.actions:
             yield _of_action(action)
 

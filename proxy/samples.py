@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import sys
 from pathlib import Path
 from typing import Final
 
-from proxy.console import AdminError, ask
+from proxy.console import AdminError, ask, save
 
 MAX_ROWS: Final = 1000
 """Rows that the door gives at once."""
-STANDARD_OUTPUT: Final = Path("-")
 PARQUET: Final = ".parquet"
 TOLD: Final = ("exchange", "at_s", "at_utc", "model", "side", "inclusion_probability", "ids")
 """What is told of every row beside its cells."""
@@ -48,15 +45,7 @@ def write(rows: list[object], path: Path) -> None:
         AdminError: the file cannot be written, or Parquet lacks its extra.
     """
     content = parquet(rows) if path.suffix == PARQUET else lines(rows)
-    if path == STANDARD_OUTPUT:
-        sys.stdout.write(content.decode())
-        return
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-    except OSError as error:
-        raise AdminError(f"{path} cannot be written: {error.strerror}") from error
+    save(content, path)
 
 
 def lines(rows: list[object]) -> bytes:

@@ -56,6 +56,7 @@ for _command in (
     people.ack,
     people.labels,
     reading.explain,
+    reading.report,
     reading.samples,
     reading.replay,
     people.drain,

@@ -16,22 +16,92 @@ from proxy.cli.common import (
     Token,
     complain,
     fail,
-    out,
     read_config,
     say,
-    talk,
 )
+
+JournalFile = Annotated[
+    Path | None,
+    typer.Option("--journal", help="Read this journal.jsonl instead of asking a sidecar."),
+]
 
 
 def explain(
-    subject: Annotated[str, typer.Argument(help="Name of an alarm.")],
+    subject: Annotated[
+        str,
+        typer.Argument(
+            help="An alarm's name; or a decision: its id, an incident's, `switch`, `last`."
+        ),
+    ],
+    journal: JournalFile = None,
+    *,
+    json: Annotated[bool, typer.Option("--json", help="For machines: one JSON object.")] = False,
     admin: Admin = HERE,
     token: Token = "",
 ) -> None:
-    """Explain an alarm: what was seen, how sure it is, what led to it, what was decided."""
-    from proxy.console import explain as told
+    """Explain an alarm or a decision: what was seen, how sure it is, by which rule, what else."""
+    from msgspec.json import encode
+    from msgspec.json import format as indented
 
-    talk(told(subject, admin, token, out))
+    from proxy import reports
+    from proxy.console import AdminError
+    from proxy.decisions import DecisionError
+    from proxy.decisions import explain as reasons
+    from proxy.explain import alarm_lines, decision_lines
+    from proxy.records import AlarmName
+
+    try:
+        if subject in set(AlarmName):
+            name = AlarmName(subject)
+            if journal is not None:
+                report = reports.from_journal(journal, name)
+            else:
+                report = asyncio.run(reports.fetch(admin, token, name))
+            told, lines = encode(report), alarm_lines(report)
+        else:
+            if journal is not None:
+                entries = reports.read_journal(journal)
+            else:
+                entries = asyncio.run(reports.fetch_journal(admin, token))
+            why = reasons(entries, subject)
+            told, lines = encode(why), decision_lines(why)
+    except DecisionError as error:
+        fail(f"{error}; alarms: {', '.join(AlarmName)}")
+    except AdminError as error:
+        fail(str(error))
+    for line in [indented(told, indent=1).decode()] if json else lines:
+        say(line)
+
+
+def report(
+    alarm: Annotated[
+        str, typer.Argument(help="An alarm's name; without one: what is worst now, or came last.")
+    ] = "",
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="The file to write; `-`: standard output.")
+    ] = Path("incident.html"),
+    journal: JournalFile = None,
+    admin: Admin = HERE,
+    token: Token = "",
+) -> None:
+    """Write the report of an incident: one HTML file with plots that needs nothing else."""
+    from proxy import reports
+    from proxy.console import AdminError, save
+    from proxy.records import AlarmName
+    from proxy.telemetry.report import document
+
+    if alarm and alarm not in set(AlarmName):
+        fail(f"report: {alarm!r} is no alarm; there are: {', '.join(AlarmName)}", BAD_USAGE)
+    name = AlarmName(alarm) if alarm else None
+    try:
+        if journal is not None:
+            body = document(reports.from_journal(journal, name)).body
+        else:
+            body = asyncio.run(reports.fetch_page(admin, token, name))
+        save(body, output)
+    except AdminError as error:
+        fail(str(error))
+    complain.print(f"written: {output}; open it in a browser", soft_wrap=True)
 
 
 def replay(

@@ -5,7 +5,9 @@ operator allowed (`ladder`), and says it (`diagnosis`). Everything here is a val
 out: no clock, no network. Doing it is the actuators' business.
 """
 
+from proxy.policy.attribution import reasoned
 from proxy.policy.diagnosis import title_of, why
+from proxy.policy.gate import Condition, Moment, demands
 from proxy.policy.ladder import decide
 from proxy.policy.posture import (
     acknowledge,
@@ -26,16 +28,20 @@ __all__ = [
     "FIRING",
     "RESOLVED",
     "Cause",
+    "Condition",
     "Decision",
     "Facts",
     "Incident",
+    "Moment",
     "PolicySettings",
     "acknowledge",
     "decide",
+    "demands",
     "is_acknowledged",
     "is_dry",
     "open_incidents",
     "override",
+    "reasoned",
     "resume",
     "routing",
     "settle",

@@ -8,6 +8,7 @@ unneeded switches from 5.7 to 0.7 a month.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
@@ -66,11 +67,27 @@ def met_drift(alarm: Alarm, facts: Facts) -> bool:
     return drift.since_s >= alarm.began_s
 
 
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """A cause, and the rule by which it was found, as a sentence for people."""
+
+    cause: Cause
+    rule: str
+
+
 def attribute(alarm: Alarm, facts: Facts) -> Cause:
     """Say where the trouble of one alarm lies."""
+    return reasoned(alarm, facts).cause
+
+
+def reasoned(alarm: Alarm, facts: Facts) -> Reason:
+    """Say where the trouble of one alarm lies, and by which rule."""
     finding = alarm.finding
-    if finding is None or alarm.name in _BY_NAME:
-        return _BY_NAME.get(alarm.name, Cause.UNKNOWN)
+    if alarm.name in _BY_NAME:
+        cause = _BY_NAME[alarm.name]
+        return Reason(cause, f"An alarm of {alarm.name} is always a matter of: {cause}.")
+    if finding is None:
+        return Reason(Cause.UNKNOWN, "Nothing was measured yet.")
     match alarm.name:
         case AlarmName.ERRORS | AlarmName.LATENCY:
             return _of_service(alarm, finding, facts)
@@ -82,56 +99,77 @@ def attribute(alarm: Alarm, facts: Facts) -> Cause:
             return _of_labels(alarm, finding, facts)
 
 
-def _of_service(alarm: Alarm, finding: Finding, facts: Facts) -> Cause:
+_DRIFTED: Final = Reason(
+    Cause.DATA, "The inputs drift, or drifted since this alarm began: both models meet them."
+)
+_ALONE: Final = Reason(
+    Cause.MODEL, "The stable model does not show it on the same traffic, and the inputs are steady."
+)
+
+
+def _of_service(alarm: Alarm, finding: Finding, facts: Facts) -> Reason:
     """Attribute errors and latency: the stable model's own, on the same traffic, decide.
 
     A hard failure that the stable model does not share is the candidate's, whatever the data do:
     the stable model answers what the candidate cannot.
     """
     if finding.shared is Verdict.OK and alarm.is_hard:
-        return Cause.MODEL
+        return Reason(Cause.MODEL, "The stable model answers what the candidate plainly cannot.")
     if finding.shared is Verdict.UNKNOWN:
-        is_alone = facts.candidate_ready is False and facts.stable_ready is True
-        return Cause.MODEL if is_alone else Cause.UNKNOWN
+        if facts.candidate_ready is False and facts.stable_ready is True:
+            return Reason(Cause.MODEL, "The candidate is not ready, the stable model is.")
+        return Reason(Cause.UNKNOWN, "The stable model was not measured on the same traffic.")
     if met_drift(alarm, facts):
-        return Cause.DATA
-    return Cause.MODEL if finding.shared is Verdict.OK else Cause.INFRASTRUCTURE
+        return _DRIFTED
+    if finding.shared is Verdict.OK:
+        return _ALONE
+    return Reason(Cause.INFRASTRUCTURE, "The stable model suffers the same on the same traffic.")
 
 
-def _of_outputs(alarm: Alarm, finding: Finding, facts: Facts) -> Cause:
+def _of_outputs(alarm: Alarm, finding: Finding, facts: Facts) -> Reason:
     """Attribute moved outputs: data when the inputs, or the stable model's outputs, moved too.
 
     So for their form. A break of the requests' form is shared by definition: data.
     """
-    if finding.shared is Verdict.BREACH or met_drift(alarm, facts):
-        return Cause.DATA
+    if finding.shared is Verdict.BREACH:
+        return Reason(Cause.DATA, "The stable model shows the same on the same requests.")
+    if met_drift(alarm, facts):
+        return _DRIFTED
     if finding.shared is Verdict.OK:
-        return Cause.MODEL
+        return _ALONE
     other = facts.alarms.get(AlarmName.DISAGREEMENT)
     if other is not None and other.state in OPEN:
         return _of_disagreement(other, facts)
-    return Cause.UNKNOWN
+    return Reason(
+        Cause.UNKNOWN, "The stable model's outputs were not measured, and nothing else tells."
+    )
 
 
-def _of_disagreement(alarm: Alarm, facts: Facts) -> Cause:
+def _of_disagreement(alarm: Alarm, facts: Facts) -> Reason:
     """Attribute disagreement: one of the two changed; find out which.
 
     New inputs may part two models that are both well, so they must be measured as steady; and when
     it is the stable model whose outputs left their reference, the candidate is not to blame.
     """
     if met_drift(alarm, facts):
-        return Cause.DATA
+        return _DRIFTED
     outputs = facts.alarms.get(AlarmName.OUTPUT_DRIFT)
     finding = None if outputs is None else outputs.finding
     if finding is not None and finding.shared is Verdict.BREACH:
-        return Cause.DATA if finding.verdict is Verdict.BREACH else Cause.UNKNOWN
-    return Cause.UNKNOWN if inputs(facts) is Inputs.UNMEASURED else Cause.MODEL
+        if finding.verdict is Verdict.BREACH:
+            return Reason(Cause.DATA, "The outputs of both models left their reference.")
+        return Reason(Cause.UNKNOWN, "It is the stable model whose outputs left their reference.")
+    if inputs(facts) is Inputs.UNMEASURED:
+        return Reason(Cause.UNKNOWN, "The inputs are not measured, and may have parted the models.")
+    return Reason(
+        Cause.MODEL, "The two models differ on the same requests, and the inputs are steady."
+    )
 
 
-def _of_labels(alarm: Alarm, finding: Finding, facts: Facts) -> Cause:
+def _of_labels(alarm: Alarm, finding: Finding, facts: Facts) -> Reason:
     """Attribute lost quality: when both models lost it, what is to be learnt has changed."""
     if finding.shared is Verdict.UNKNOWN:
-        return Cause.UNKNOWN
-    if finding.shared is Verdict.BREACH or met_drift(alarm, facts):
-        return Cause.DATA
-    return Cause.MODEL
+        return Reason(Cause.UNKNOWN, "The stable model's quality was not measured.")
+    if finding.shared is Verdict.BREACH:
+        return Reason(Cause.DATA, "Both models lost quality: what is to be learnt has changed.")
+    return _DRIFTED if met_drift(alarm, facts) else _ALONE

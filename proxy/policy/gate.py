@@ -63,8 +63,7 @@ def may_downgrade(alarm: Alarm, cause: Cause, posture: Posture, moment: Moment) 
     would_be = moment.settings.dry_run and any(at_s >= began_s for at_s in posture.switches_s)
     if posture.serving is Model.STABLE or would_be:
         return DONE
-    held_s = moment.now_s - began_s
-    left_s = moment.settings.switch_hold_s - held_s
+    left_s = _due_in(alarm, moment)
     if left_s > 0 and not alarm.is_hard:
         return Rung(Standing.WAIT, f"a downgrade is due in {span(left_s)} if it lasts")
     if alarm.finding is not None and alarm.finding.verdict is Verdict.OK:
@@ -92,19 +91,94 @@ def lock(switches_s: tuple[float, ...], settings: PolicySettings, now_s: float) 
     return ""
 
 
-def _obstacle(alarm: Alarm, cause: Cause, posture: Posture, moment: Moment) -> str:
-    """Give the first reason against a switch; empty when there is none."""
-    facts = moment.facts
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """One thing that must hold before traffic is led to the stable model."""
+
+    needed: str
+    """What must hold, as the end of a sentence that begins with "needed:"."""
+    holds: bool
+    why_not: str
+    """What stands in the way when it does not, as the end of a sentence."""
+
+
+def conditions(
+    alarm: Alarm, cause: Cause, posture: Posture, moment: Moment
+) -> tuple[Condition, ...]:
+    """Give all that waiting does not change, in the order in which it is asked."""
+    facts, settings = moment.facts, moment.settings
+    locked = lock(posture.switches_s, settings, moment.now_s)
     few = (
         f"the stable model is not measured, {facts.n_pairs} pairs in half an hour"
-        f" are fewer than {moment.settings.min_pairs}"
+        f" are fewer than {settings.min_pairs}"
     )
-    reasons = (
-        (posture.override is not None, "a person chose the routing"),
-        (not facts.has_stable, "no stable model is configured"),
-        (cause is not Cause.MODEL, _NOT_ALONE.get(cause, "")),
-        (facts.stable_ready is not True, "no way back, the stable model is not ready"),
-        (facts.n_pairs < moment.settings.min_pairs and not alarm.is_hard, few),
+    return (
+        Condition(
+            needed="no person holds the routing",
+            holds=posture.override is None,
+            why_not="a person chose the routing",
+        ),
+        Condition(
+            needed="a stable model is configured",
+            holds=facts.has_stable,
+            why_not="no stable model is configured",
+        ),
+        Condition(
+            needed="the candidate is alone with it",
+            holds=cause is Cause.MODEL,
+            why_not=_NOT_ALONE.get(cause, ""),
+        ),
+        Condition(
+            needed="the stable model is ready",
+            holds=facts.stable_ready is True,
+            why_not="no way back, the stable model is not ready",
+        ),
+        Condition(
+            needed=f"at least {settings.min_pairs} pairs in half an hour, or a plain failure",
+            holds=facts.n_pairs >= settings.min_pairs or alarm.is_hard,
+            why_not=few,
+        ),
+        Condition(
+            needed=f"fewer than {settings.max_switches_per_day} automatic switches in 24 hours,"
+            " and no cool-down",
+            holds=not locked,
+            why_not=locked,
+        ),
     )
-    first = next((reason for holds, reason in reasons if holds), "")
-    return first or lock(posture.switches_s, moment.settings, moment.now_s)
+
+
+def demands(alarm: Alarm, cause: Cause, posture: Posture, moment: Moment) -> tuple[Condition, ...]:
+    """Give everything that a downgrade needs, what time may bring included: for people."""
+    left_s = _due_in(alarm, moment)
+    hold_s = moment.settings.switch_hold_s
+    verdict = None if alarm.finding is None else alarm.finding.verdict
+    return (
+        Condition(
+            needed=f"{span(hold_s)} since the detection, or a plain failure",
+            holds=left_s <= 0 or alarm.is_hard,
+            why_not=f"a downgrade is due in {span(left_s)} if it lasts",
+        ),
+        Condition(
+            needed="the last data are beyond tolerance",
+            holds=verdict is not Verdict.OK,
+            why_not="the last data are within tolerance again",
+        ),
+        *conditions(alarm, cause, posture, moment),
+        Condition(
+            needed="the incoming data do not seem to change, or a plain failure",
+            holds=inputs(moment.facts) is not Inputs.RISING or alarm.is_hard,
+            why_not="the incoming data may be changing too; waiting until it shows",
+        ),
+    )
+
+
+def _due_in(alarm: Alarm, moment: Moment) -> float:
+    """Give how long the breach must still last before a switch is due, in seconds."""
+    began_s = alarm.since_s if alarm.began_s is None else alarm.began_s
+    return moment.settings.switch_hold_s - (moment.now_s - began_s)
+
+
+def _obstacle(alarm: Alarm, cause: Cause, posture: Posture, moment: Moment) -> str:
+    """Give the first reason against a switch; empty when there is none."""
+    asked = conditions(alarm, cause, posture, moment)
+    return next((one.why_not for one in asked if not one.holds), "")

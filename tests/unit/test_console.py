@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -153,25 +154,19 @@ def test_the_status_says_what_matters() -> None:
         assert words in text
 
 
-def test_an_alarm_is_explained_with_its_story() -> None:
-    """What was seen, how sure it is, who is blamed, who has it, what is next, what led here."""
-    text = told(lambda admin, paper: console.explain("disagreement", admin, "", paper))
-    for words in (
-        "disagreement: firing",
-        "Chance explains it once in a million years.",
-        "- The share [of] differing answers grew.",
-        "Acknowledged by ada: looking",
-        "Next: Restore when mended.",
-        "disagreement: to stable",
-    ):
-        assert words in text
-    assert "started" not in text
-
-
-def test_an_unknown_alarm_is_answered_with_the_known_ones() -> None:
-    """A typing error costs one look."""
-    with pytest.raises(console.AdminError, match=r"'drift'; there are: disagreement, latency"):
-        told(lambda admin, paper: console.explain("drift", admin, "", paper))
+def test_what_is_taken_home_is_for_the_owners_eyes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file that only the owner reads, written whole over an old one; `-` is standard output."""
+    path = tmp_path / "page.html"
+    console.save(b"a longer text", path)
+    console.save(b"<p>\xc3\xa9</p>", path)
+    assert path.read_bytes() == b"<p>\xc3\xa9</p>"
+    assert path.stat().st_mode & 0o077 == 0
+    console.save(b"out", Path("-"))
+    assert capsys.readouterr().out == "out"
+    with pytest.raises(console.AdminError, match=r"none/page cannot be written: No such file"):
+        console.save(b"", tmp_path / "none" / "page")
 
 
 def test_an_order_carries_body_and_token() -> None:

@@ -9,6 +9,8 @@ of yesterday gets the same report as who asked the running sidecar then.
 from proxy.telemetry.report.build import Live, NothingToReportError, build
 from proxy.telemetry.report.document import Document, document
 from proxy.telemetry.report.evidence import abridged
+from proxy.telemetry.report.markup import pretty, visible
+from proxy.telemetry.report.sections import column_figures
 from proxy.telemetry.report.values import IncidentReport
 
 __all__ = [
@@ -18,5 +20,8 @@ __all__ = [
     "NothingToReportError",
     "abridged",
     "build",
+    "column_figures",
     "document",
+    "pretty",
+    "visible",
 ]

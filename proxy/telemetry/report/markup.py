@@ -40,10 +40,15 @@ Child: TypeAlias = Markup | str
 NOTHING: Final = Markup("")
 
 
+def visible(text: str, limit: int = MAX_TEXT) -> str:
+    """Give text in which nothing hides, for pages and terminals; longer than `limit` it is cut."""
+    cut = text if len(text) <= limit else f"{text[: limit - 1]}…"
+    return _HIDDEN.sub(_picture, cut)
+
+
 def escaped(text: str, limit: int = MAX_TEXT) -> str:
     """Give text that means itself in HTML, in attributes too; longer than `limit` it is cut."""
-    cut = text if len(text) <= limit else f"{text[: limit - 1]}…"
-    return html.escape(_HIDDEN.sub(_picture, cut), quote=True)
+    return html.escape(visible(text, limit), quote=True)
 
 
 def el(tag: str, attributes: Mapping[str, object] | None = None, *children: Child) -> Markup:

@@ -18,6 +18,8 @@ from proxy.telemetry.words import number
 LETTER: Final = 6.6
 """Width of a letter at the size of the labels, for finding out which labels fit."""
 MAX_LABEL: Final = 22
+TINY: Final = 1e-200
+"""Less is nothing: powers of ten end a little below."""
 _NICE: Final = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.5, 10.0)
 
 
@@ -126,7 +128,7 @@ def interval(
 
 def nice(value: float) -> float:
     """Give a round number a little above `value`, for the top of an axis."""
-    if not (math.isfinite(value) and value > 0):
+    if not TINY < value < math.inf:
         return 1.0
     power = 10.0 ** math.floor(math.log10(value))
     return next(step * power for step in (*_NICE, 20.0) if step * power >= value * 1.04)

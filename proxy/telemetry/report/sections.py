@@ -151,7 +151,7 @@ def column_figures(column: Column) -> Iterator[tuple[str, str]]:
     if column.auc is not None:
         yield "AUC", f"{column.auc:.2f} (0.5 without a change)"
     if column.shift_sd is not None and column.unit != "sd":
-        yield "Shift of the mean", words.short(column.shift_sd, "sd")
+        yield "Shift, judged by the AUC", words.short(column.shift_sd, "sd")
     if column.psi is not None:
         yield "PSI", _beside(column.psi, column.psi_null, "")
     if column.wasserstein_sd is not None:

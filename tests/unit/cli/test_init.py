@@ -23,7 +23,7 @@ def test_help_names_every_command(typed: Typed) -> None:
     assert answer.returncode == 0
     for command in (
         *("run", "check", "certify", "demo", "status", "route", "ack", "drain", "explain"),
-        "schema",
+        *("schema", "init", "inject", "report", "replay", "samples"),
     ):
         assert f"  {command} " in answer.stdout
 

@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from proxy.telemetry.journal import Journal
+
+Book = Any
+Typed = Callable[..., subprocess.CompletedProcess[str]]
 Refused = Callable[..., str]
+
+
+@pytest.fixture
+def journal(tmp_path: Path, incident: Book) -> Path:
+    """Give the file of a journal of one incident."""
+    path = tmp_path / "journal.jsonl"
+    kept = Journal(path)
+    for entry in incident.entries:
+        kept.append(entry.kind, entry.body, entry.at_utc)
+    kept.close()
+    return path
 
 
 def test_reading_samples_without_a_sidecar_is_one_line(nobody: str, refused: Refused) -> None:
@@ -23,3 +43,40 @@ def test_replaying_a_journal_that_is_not_there_is_one_line(
         line
         == f"{tmp_path / 'none.jsonl'}: there is no such journal; it is journal.jsonl in state.dir"
     )
+
+
+def test_a_journal_alone_gives_a_report(tmp_path: Path, typed: Typed, journal: Path) -> None:
+    """No sidecar is asked; the file is whole, and only the owner reads it."""
+    page = tmp_path / "incident.html"
+    answer = typed("report", "input_drift", "--journal", journal, "-o", page)
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stderr == f"written: {page}; open it in a browser\n"
+    text = page.read_text("utf-8")
+    assert text.startswith("<!doctype html>")
+    assert text.rstrip().endswith("</html>")
+    assert page.stat().st_mode & 0o077 == 0
+
+
+def test_an_alarm_and_a_decision_are_explained_from_a_journal(typed: Typed, journal: Path) -> None:
+    """In lines for people, as one JSON object for machines."""
+    answer = typed("explain", "input_drift", "--journal", journal)
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout.startswith("Input drift: firing (incident input_drift#1)\n")
+    answer = typed("explain", "input_drift", "--json", "--journal", journal)
+    assert json.loads(answer.stdout)["incident"] == "input_drift#1"
+
+
+def test_what_cannot_be_explained_is_answered_with_what_can(
+    refused: Refused, journal: Path, nobody: str
+) -> None:
+    """Alarms and decisions are listed; a name that is none is bad usage of `report`."""
+    line = refused("explain", "everything", "--journal", journal, code=1)
+    assert "no decision was taken in this journal; alarms: input_drift, output_drift" in line
+    line = refused("explain", "latency", "--journal", journal, code=1)
+    assert "latency never began" in line
+    line = refused("report", "everything", code=2)
+    assert line.startswith("report: 'everything' is no alarm; there are: input_drift")
+    line = refused("report", "--admin", nobody, code=1)
+    assert line.startswith(f"{nobody} does not answer (")
+    line = refused("explain", "last", "--admin", nobody, code=1)
+    assert line.startswith(f"{nobody} does not answer (")

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from proxy.policy import Cause, Facts
-from proxy.policy.attribution import Inputs, attribute, inputs
+from proxy.policy.attribution import Inputs, attribute, inputs, reasoned
 from proxy.records import Alarm, AlarmName, AlarmState, Verdict
 
 MakeAlarm = Callable[..., Alarm]
@@ -189,3 +189,32 @@ def test_without_a_finding_nothing_is_known(make_facts: MakeFacts) -> None:
     """An alarm that was never judged blames nobody."""
     alarm = Alarm(name=AlarmName.ERRORS, state=AlarmState.FIRING)
     assert attribute(alarm, make_facts(alarm)) is Cause.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "words"),
+    [
+        (AlarmName.INPUT_DRIFT, {}, "always a matter of: data"),
+        (AlarmName.ERRORS, {"shared": UNKNOWN}, "was not measured on the same traffic"),
+        (AlarmName.LATENCY, {"shared": BREACH}, "suffers the same"),
+        (AlarmName.OUTPUT_DRIFT, {"shared": BREACH}, "shows the same on the same requests"),
+        (AlarmName.OUTPUT_DRIFT, {"shared": UNKNOWN}, "nothing else tells"),
+        (AlarmName.OUTPUT_DRIFT, {"shared": OK}, "does not show it on the same traffic"),
+        (AlarmName.DISAGREEMENT, {}, "the inputs are steady"),
+        (AlarmName.LABEL_QUALITY, {"shared": BREACH}, "Both models lost quality"),
+        (AlarmName.LABEL_QUALITY, {"shared": UNKNOWN}, "quality was not measured"),
+    ],
+)
+def test_the_rule_is_told_with_the_cause(
+    make_facts: MakeFacts,
+    make_alarm: MakeAlarm,
+    name: AlarmName,
+    changes: dict[str, object],
+    words: str,
+) -> None:
+    """Who asks why a decision was made reads the rule that applied, as one sentence."""
+    alarm = make_alarm(name, **changes)
+    reason = reasoned(alarm, make_facts(alarm))
+    assert words in reason.rule
+    assert reason.rule.endswith(".")
+    assert reason.cause is attribute(alarm, make_facts(alarm))

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from proxy.policy import Cause, Facts, PolicySettings
-from proxy.policy.gate import Moment, Standing, lock, may_downgrade
+from proxy.policy.gate import Moment, Standing, conditions, demands, lock, may_downgrade
 from proxy.records import Alarm, AlarmName, AlarmState, Model, Posture, Verdict
 
 MakeAlarm = Callable[..., Alarm]
@@ -163,3 +163,41 @@ def test_a_dry_run_switches_once_for_an_incident(
     moment = Moment(facts=make_facts(alarm), settings=PolicySettings(dry_run=True), now_s=DUE_S)
     posture = Posture(switches_s=(500.0,))
     assert may_downgrade(alarm, Cause.MODEL, posture, moment).standing is Standing.DONE
+
+
+@pytest.mark.parametrize(
+    ("posture", "changes", "now_s", "missing"),
+    [
+        ({}, {}, DUE_S, []),
+        ({}, {}, DUE_S - 60, ["a downgrade is due in 1 min if it lasts"]),
+        ({"override": Model.CANDIDATE}, {}, DUE_S, ["a person chose the routing"]),
+        (
+            {"switches_s": (590.0,)},
+            {"stable_ready": False, "n_pairs": 7},
+            DUE_S,
+            [
+                "no way back, the stable model is not ready",
+                "the stable model is not measured, 7 pairs in half an hour are fewer than 200",
+                "1 automatic switch(es) in the last 24 hours, and 1 are allowed",
+            ],
+        ),
+    ],
+)
+def test_everything_that_a_downgrade_needs_is_told(
+    make_facts: MakeFacts,
+    make_alarm: MakeAlarm,
+    posture: dict[str, object],
+    changes: dict[str, object],
+    now_s: float,
+    missing: list[str],
+) -> None:
+    """What holds and what does not: the gate is open exactly when nothing is missing."""
+    alarm = make_alarm(AlarmName.DISAGREEMENT)
+    stand, facts = Posture(**posture), make_facts(alarm, **changes)
+    moment = Moment(facts=facts, settings=PolicySettings(), now_s=now_s)
+    asked = demands(alarm, Cause.MODEL, stand, moment)
+    assert [one.why_not for one in asked if not one.holds] == missing
+    assert all(one.needed for one in asked)
+    is_open = look(alarm, facts, posture=stand, now_s=now_s)[0] is Standing.GO
+    assert is_open is (not missing)
+    assert set(conditions(alarm, Cause.MODEL, stand, moment)) < set(asked)

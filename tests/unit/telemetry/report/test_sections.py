@@ -81,7 +81,7 @@ def test_figures_that_were_not_measured_are_left_out() -> None:
     )
     assert dict(column_figures(column)) == {
         "AUC": "0.50 (0.5 without a change)",
-        "Shift of the mean": "-1 sd",
+        "Shift, judged by the AUC": "-1 sd",
         "PSI": "0.34 (0.006 without a change)",
         "Wasserstein": "1 sd",
         "New to the reference": "10 %",
