@@ -29,8 +29,8 @@ LN_100: Final = math.log(100.0)
 LN_1000: Final = math.log(1000.0)
 LN_MILLION: Final = math.log(1e6)
 
-STATED: Final = frozenset({AlarmName.STABLE_UNREADY, AlarmName.WATCHING})
-"""Alarms whose findings state a fact (a probe failed) instead of weighing evidence."""
+STATED: Final = frozenset({AlarmName.STABLE_UNREADY, AlarmName.WATCHING, AlarmName.SLOW_DRIFT})
+"""Alarms whose findings state a fact (a probe failed, a trend of days) that needs no later data."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +46,8 @@ class AlarmSettings:
     """How long a breach must last before its alarm fires, in seconds. Default: 5 minutes, which
     outlives most transients of a healthy model. A hard failure does not wait."""
     stated_hold_s: SecondsOrZero = 15.0
-    """The same for alarms that state a fact (`stable_unready`, `watching`), in seconds. Default:
-    15, so that "no way back" is told within half a minute."""
+    """The same for alarms that state a fact (`stable_unready`, `watching`, `slow_drift`), in
+    seconds. Default: 15, so that "no way back" is told within half a minute."""
     confirm_evidence: Positive = LN_100
     """Natural logarithm of the e-value that data after the detection must reach. Default: ln 100:
     at most 1 false detection in 100 is confirmed."""

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from proxy.actuators.settings import Severity
-from proxy.policy import Cause, Incident, is_dry
+from proxy.policy import TICKETS, Cause, Incident, is_dry
 from proxy.records import Action, AlarmName, Finding, Outcome, StepKind
 
 Kind: TypeAlias = Literal["firing", "resolved", "escalation", "action"]
@@ -162,13 +162,17 @@ def _severity(kind: Kind, action: Action, incident: Incident | None) -> Severity
     if kind == "escalation":
         return "critical"
     severities = {severity_of(it) for it in (incident.alarms if incident else action.alarms)}
-    if "critical" in severities:
-        return "critical"
-    return "warning" if severities else "info"
+    ranked: tuple[Severity, ...] = ("critical", "warning", "ticket")
+    return next((it for it in ranked if it in severities), "info")
 
 
 def severity_of(alarm: AlarmName) -> Severity:
-    """Give the severity of one alarm: critical when clients may be getting wrong answers."""
+    """Give the severity of one alarm.
+
+    Critical when clients may be getting wrong answers; a ticket when nothing is wrong yet.
+    """
+    if alarm in TICKETS:
+        return "ticket"
     return "critical" if alarm in _CRITICAL else "warning"
 
 
@@ -177,4 +181,7 @@ def _links(alarm: str, scene: Scene) -> dict[str, str]:
         return {}
     base = scene.admin_url.rstrip("/")
     links = {"status": f"{base}/", "journal": f"{base}/api/v1/journal"}
-    return {**links, "alarms": f"{base}/api/v1/alarms"} if alarm else links
+    if not alarm:
+        return links
+    report = f"{base}/api/v1/report?alarm={alarm}"
+    return {**links, "alarms": f"{base}/api/v1/alarms", "report": report}

@@ -29,7 +29,7 @@ Count: TypeAlias = Callable[[str, str], None]
 `expired`, `superseded`, `overflow` and `not_for_it`."""
 
 _FIRST_PAUSE_S: Final = 1.0
-_SEVERITIES: Final = ("info", "warning", "critical")
+_SEVERITIES: Final = ("info", "ticket", "warning", "critical")
 
 
 class Notifier:
@@ -79,6 +79,10 @@ class Notifier:
         """Stop delivering; what waits is on disk for the next life."""
         await self._tasks.close()
         await self._caller.close()
+
+    def told(self, incident: str) -> tuple[str, ...]:
+        """Give who heard of an incident that is not over."""
+        return self._outbox.told(incident)
 
     def waiting(self) -> dict[str, int]:
         """Give how many notices wait, by receiver."""

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from proxy.units import STRICT, Bytes, Count, NonEmpty, Seconds, SecondsOrZero
 
-Severity: TypeAlias = Literal["info", "warning", "critical"]
+Severity: TypeAlias = Literal["info", "ticket", "warning", "critical"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -77,6 +77,29 @@ class DriftSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SlowDriftSettings:
+    """Slow drift of inputs and answers below the tolerance: a ticket, never a page."""
+
+    __pydantic_config__: ClassVar[dict[str, object]] = STRICT
+
+    enabled: bool = True
+    """Follow the daily distance of each column from its certificate. Default true."""
+    days: Count = 30
+    """Days that are looked back over. Default 30: bounds memory, and what is older has passed."""
+    min_days: Count = 10
+    """Whole days with rows before a trend is told. Default 10; at least 4 are always needed."""
+    least_part: Fraction = 0.3
+    """Part of the tolerance that a column must have moved before it is worth a ticket. Default
+    0.3."""
+    lingering_part: Fraction = 0.7
+    """Part of the tolerance from which a moving column is worth a ticket, however slowly it moves.
+    Default 0.7."""
+    horizon_days: Positive = 60.0
+    """A column that would leave its tolerance within so many days is worth a ticket. Default 60:
+    time enough to plan a training."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SchemaSettings:
     """Changes of form: columns missing or new, values of another type, range or category."""
 
@@ -276,6 +299,8 @@ class Monitors:
     """Drift of what comes in."""
     output: DriftSettings = field(default_factory=DriftSettings)
     """Drift of what the candidate answers."""
+    slow_drift: SlowDriftSettings = field(default_factory=SlowDriftSettings)
+    """Slow drift of both below their tolerance."""
     schema: SchemaSettings = field(default_factory=SchemaSettings)
     """Changes of the form of requests and answers."""
     agreement: AgreementSettings = field(default_factory=AgreementSettings)

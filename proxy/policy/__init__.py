@@ -8,6 +8,7 @@ out: no clock, no network. Doing it is the actuators' business.
 from proxy.policy.attribution import reasoned
 from proxy.policy.diagnosis import title_of, why
 from proxy.policy.gate import Condition, Moment, demands
+from proxy.policy.incidents import TICKETS
 from proxy.policy.ladder import decide
 from proxy.policy.posture import (
     acknowledge,
@@ -27,6 +28,7 @@ __all__ = [
     "DEFAULT_LADDERS",
     "FIRING",
     "RESOLVED",
+    "TICKETS",
     "Cause",
     "Condition",
     "Decision",

@@ -24,6 +24,7 @@ _BY_NAME: Final = MappingProxyType(
         AlarmName.THROUGHPUT: Cause.INFRASTRUCTURE,
         AlarmName.STABLE_UNREADY: Cause.INFRASTRUCTURE,
         AlarmName.WATCHING: Cause.MONITORING,
+        AlarmName.SLOW_DRIFT: Cause.DATA,
     }
 )
 """Alarms whose name tells their cause."""

@@ -12,7 +12,7 @@ from typing import Final
 
 from proxy.alarms import key
 from proxy.policy.gate import Moment
-from proxy.policy.incidents import RANK
+from proxy.policy.incidents import RANK, TICKETS
 from proxy.policy.values import Cause, Incident
 from proxy.policy.words import effect, listed, span
 from proxy.records import Alarm, AlarmName, Finding, Model, Posture, Verdict
@@ -40,6 +40,11 @@ _ADVICE: Final = {
     Cause.MONITORING: "Look at the log of the watcher and at its metrics.",
     Cause.UNKNOWN: "Look at both models; a larger mirror.fraction measures the stable one sooner.",
 }
+_TICKET: Final = (
+    "Slow drift: nothing is wrong yet",
+    "All of it is within tolerance, so no other alarm says so.",
+    "Look at where {subject} comes from, or plan the next training.",
+)
 _MAX_BLAMED: Final = 5
 
 
@@ -85,24 +90,32 @@ def _open(incident: str, alarms: list[Alarm], story: Story) -> Incident:
     findings = [alarm.finding for alarm in alarms if alarm.finding is not None]
     since_s = min(_onset(alarm, story) for alarm in alarms)
     subject = next((it.subject for it in findings if it.subject), "it")
+    title, meaning, advice = _words(names, cause)
     return Incident(
         id=incident,
         cause=cause,
         alarms=names,
-        title=f"{_TITLES[cause]} ({listed(tuple(names))})",
+        title=f"{title} ({listed(tuple(names))})",
         what=" ".join(
             (
                 *(_seen(finding) for finding in findings),
                 f"It began about {span(story.moment.now_s - since_s)} ago.",
-                _WHY[cause],
+                meaning,
             )
         ),
         since_s=since_s,
         blamed=tuple(_blamed(findings))[:_MAX_BLAMED],
         done=_done(incident, names, story),
-        next=_next(names, _ADVICE[cause].format(subject=subject), story),
+        next=_next(names, advice.format(subject=subject), story),
         undo=_undo(story.posture),
     )
+
+
+def _words(names: tuple[AlarmName, ...], cause: Cause) -> tuple[str, str, str]:
+    """Give title, meaning and advice: those of the cause, but a ticket is no trouble yet."""
+    if TICKETS.issuperset(names):
+        return _TICKET
+    return _TITLES[cause], _WHY[cause], _ADVICE[cause]
 
 
 def _over(incident: str, names: tuple[AlarmName, ...], story: Story) -> Incident:

@@ -24,8 +24,13 @@ RANK: Final = (
     AlarmName.INPUT_DRIFT,
     AlarmName.SCHEMA,
     AlarmName.WATCHING,
+    AlarmName.SLOW_DRIFT,
 )
 """Worst first: the closer to wrong answers that clients get now, the worse."""
+
+
+TICKETS: Final = frozenset({AlarmName.SLOW_DRIFT})
+"""Alarms that last for weeks: they form incidents of their own, which keep no other one open."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +88,8 @@ def _join(
     members: Mapping[str, str],
 ) -> str:
     for episode, incident in members.items():
-        if causes[episodes[episode].name] is causes[alarm.name]:
+        name = episodes[episode].name
+        alike = (name in TICKETS) == (alarm.name in TICKETS)
+        if alike and causes[name] is causes[alarm.name]:
             return incident
     return key(alarm)

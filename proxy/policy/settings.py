@@ -22,6 +22,7 @@ DEFAULT_LADDERS: Final[Mapping[AlarmName, tuple[str, ...]]] = MappingProxyType(
         AlarmName.LABEL_QUALITY: ("alert", "downgrade", "escalate"),
         AlarmName.STABLE_UNREADY: ("alert",),
         AlarmName.WATCHING: ("alert",),
+        AlarmName.SLOW_DRIFT: ("alert",),
     }
 )
 """Cheapest remedy first; a person last."""

@@ -20,6 +20,7 @@ class AlarmName(StrEnum):
     LABEL_QUALITY = "label_quality"
     STABLE_UNREADY = "stable_unready"
     WATCHING = "watching"
+    SLOW_DRIFT = "slow_drift"
 
 
 class Verdict(StrEnum):

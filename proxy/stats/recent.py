@@ -10,8 +10,10 @@ Nothing is learnt during an alarm, nor from the hour before one.
 
 from __future__ import annotations
 
+import itertools
 import math
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -21,7 +23,7 @@ from numpy.typing import NDArray
 
 from proxy.records import Pace
 from proxy.stats.demands import Certainty, Tolerance
-from proxy.stats.e_detector import Singles
+from proxy.stats.e_detector import Layout, Singles
 from proxy.stats.effects import effect_of
 from proxy.stats.functionals import Floats, Functional
 from proxy.stats.reference import masses_of
@@ -98,15 +100,16 @@ class RecentPast:
         self._tolerance = tolerance
         self._certainty = certainty
         self._places = _places(against)
-        bins = [against.layout.bins[place] for place in self._places]
         self._own = self._make(against)
-        take = np.zeros(self._own.layout.n_bins, dtype=np.intp)
-        for mine, theirs in zip(self._own.layout.bins, bins, strict=True):
-            take[mine] = np.arange(theirs.start, theirs.stop)
-        self._take = take
-        self.kept = nothing(len(take))
+        # Bins are kept in the order of the streams: layouts change when dependence is learnt.
+        self._from = _positions(against.layout, self._places)
+        self._into = _positions(self._own.layout, range(len(self._places)))
+        lengths = [len(base.masses) for base in self._bases]
+        starts = np.concatenate([[0], np.cumsum(lengths)]).tolist()
+        self._bins = [slice(start, stop) for start, stop in itertools.pairwise(starts)]
+        self.kept = nothing(len(self._from))
         self._hour: int | None = None
-        self._counted: Singles = np.zeros(len(take), dtype=np.float32)
+        self._counted: Singles = np.zeros(len(self._from), dtype=np.float32)
         self._is_spoilt = False
         self._held: tuple[int, Singles] | None = None
         """The hour before this one, which is accepted when this one ends calmly."""
@@ -116,6 +119,8 @@ class RecentPast:
     def adopt(self, against: Watch) -> None:
         """Go on beside a new watch of the same streams: dependence was learnt. The past stays."""
         self._own = self._make(against)
+        self._from = _positions(against.layout, self._places)
+        self._into = _positions(self._own.layout, range(len(self._places)))
         if self._hour is not None:
             self._enter(self._hour)
 
@@ -142,9 +147,9 @@ class RecentPast:
             self._turn(hour)
         if not counts.any():
             return
-        own = counts[self._take]
+        own = counts[self._from]
         had_breach = self._own.breach is not None
-        self._own.pending[:] = own
+        self._own.pending[self._into] = own
         self._own.tick()
         if self._own.breach is not None and not had_breach:
             self._breach_hour = hour
@@ -155,7 +160,7 @@ class RecentPast:
             self._spoil()
         if against.breach is None and self._is_accepted(hour):
             # The certificate has tolerated it for a day: what was before is not the past any more.
-            self.kept, self._packed = nothing(len(self._take)), None
+            self.kept, self._packed = nothing(len(self._from)), None
             self._enter(hour)
 
     def pace(self, against: Watch) -> Pace:
@@ -212,7 +217,7 @@ class RecentPast:
             kept, known = self.kept, np.flatnonzero(np.isfinite(self.kept.last_h))
             whole = np.rint(kept.counts[known]).astype(np.uint32)
             self._packed = SavedPast(
-                bins=len(self._take),
+                bins=len(self._from),
                 slots=known.tolist(),
                 counts=zlib.compress(whole.tobytes(), 1),
                 rows=kept.rows[known].tolist(),
@@ -223,7 +228,7 @@ class RecentPast:
 
     def load(self, saved: SavedPast) -> bool:
         """Go on from what was saved; false, and no change, when it does not fit."""
-        n_bins, n_slots = len(self._take), len(saved.slots)
+        n_bins, n_slots = len(self._from), len(saved.slots)
         size = n_slots * n_bins * 4
         try:
             raw = zlib.decompressobj().decompress(saved.counts, size + 1)
@@ -272,7 +277,7 @@ class RecentPast:
     def _accept(self, hour: int, counts: Singles) -> None:
         """Add an hour to the past."""
         slot, kept = _slot(hour), self.kept
-        rows = float(counts[self._own.layout.bins[0]].sum())
+        rows = float(counts[self._bins[0]].sum())
         kept.counts[slot] = kept.counts[slot] * FADING + counts
         kept.rows[slot] = kept.rows[slot] * FADING + rows
         kept.squares[slot] = kept.squares[slot] * FADING**2 + rows
@@ -294,7 +299,7 @@ class RecentPast:
         n = self._independent(slot)
         changed: dict[int, WatchedStream] = {}
         for place, base in enumerate(self._bases):
-            counts = self.kept.counts[slot, self._own.layout.bins[place]].astype(np.float64)
+            counts = self.kept.counts[slot, self._bins[place]].astype(np.float64)
             named = zip(base.functionals, base.design_effects, strict=True)
             effects = {functional.name: effect for functional, effect in named}
             masses = masses_of(counts * n / max(1.0, float(counts.sum())), int(n))
@@ -347,6 +352,12 @@ def _places(against: Watch) -> list[int]:
         if stream.column is not None and not stream.members:
             places.append(place)
     return places
+
+
+def _positions(layout: Layout, streams: Sequence[int]) -> NDArray[np.intp]:
+    """Give where the bins of streams, one after another, stand in the flat counts of a layout."""
+    parts = [np.arange(layout.bins[i].start, layout.bins[i].stop) for i in streams]
+    return np.concatenate(parts) if parts else np.zeros(0, dtype=np.intp)
 
 
 def _slot(hour: int) -> int:

@@ -119,6 +119,7 @@ class Api:
         sides = {
             "input": detail(AlarmName.INPUT_DRIFT),
             "output": detail(AlarmName.OUTPUT_DRIFT),
+            "slow": detail(AlarmName.SLOW_DRIFT),
         }
         return _answer(sides)
 

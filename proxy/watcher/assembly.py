@@ -17,6 +17,7 @@ from proxy.monitors.latency import Latency
 from proxy.monitors.output_drift import OutputDrift
 from proxy.monitors.readiness import StableReadiness
 from proxy.monitors.schema import Schema
+from proxy.monitors.slow_drift import SlowDrift
 from proxy.monitors.throughput import Throughput
 from proxy.monitors.watching import Watching
 from proxy.payload.decode import Decoder
@@ -32,9 +33,11 @@ log = logging.getLogger(__name__)
 def monitors_of(loaded: Loaded, engine: Engine, certified: Benchmark | None) -> tuple[Monitor, ...]:
     """Give every monitor: adding one costs its file and a line here."""
     settings = loaded.config.monitors
+    inputs = InputDrift(settings.input, certified, engine)
+    outputs = OutputDrift(settings.output, certified, engine)
     return (
-        InputDrift(settings.input, certified, engine),
-        OutputDrift(settings.output, certified, engine),
+        inputs,
+        outputs,
         Disagreement(settings.agreement, certified, engine),
         Schema(settings.schema, certified, engine),
         Latency(settings.latency, certified, engine),
@@ -43,6 +46,7 @@ def monitors_of(loaded: Loaded, engine: Engine, certified: Benchmark | None) -> 
         LabelQuality(settings.labels, certified, engine),
         StableReadiness(engine, has_stable=loaded.config.has_stable),
         Watching(engine),
+        SlowDrift(settings.slow_drift, engine, inputs.sides() | outputs.sides()),
     )
 
 

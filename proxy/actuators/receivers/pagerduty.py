@@ -32,7 +32,8 @@ def write(notice: Notice, receiver: Receiver) -> Letter | None:
         "payload": {
             "summary": f"{notice.title} on {notice.source}"[:_SUMMARY_MAX],
             "source": notice.source,
-            "severity": notice.severity,
+            # Its word for what nobody needs to be woken by.
+            "severity": "info" if notice.severity == "ticket" else notice.severity,
             "timestamp": notice.at_utc,
             "component": notice.candidate,
             "group": "stablehand",

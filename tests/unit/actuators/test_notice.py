@@ -108,6 +108,7 @@ def test_a_firing_notice_says_everything() -> None:
             "status": "http://pod-7:8101/",
             "journal": "http://pod-7:8101/api/v1/journal",
             "alarms": "http://pod-7:8101/api/v1/alarms",
+            "report": "http://pod-7:8101/api/v1/report?alarm=errors",
         },
     }
 
@@ -173,3 +174,8 @@ def test_severity_follows_what_clients_get() -> None:
     """Wrong answers are critical; slow ones and moved inputs are warnings."""
     assert severity_of(AlarmName.ERRORS) == "critical"
     assert severity_of(AlarmName.INPUT_DRIFT) == "warning"
+
+
+def test_a_slow_drift_is_a_ticket() -> None:
+    """Nothing is wrong yet, so nobody is woken."""
+    assert severity_of(AlarmName.SLOW_DRIFT) == "ticket"

@@ -96,3 +96,15 @@ def test_a_new_episode_is_a_new_incident(make_facts: MakeFacts, make_alarm: Make
 def test_the_name_of_an_episode_is_read_back() -> None:
     """`alarm#episode` gives the alarm."""
     assert name_of("output_drift#12") is AlarmName.OUTPUT_DRIFT
+
+
+def test_a_ticket_keeps_no_incident_open(make_facts: MakeFacts, make_alarm: MakeAlarm) -> None:
+    """Slow drift may last for weeks: what happens meanwhile is an incident of its own."""
+    facts = make_facts(
+        make_alarm(AlarmName.SLOW_DRIFT, 10.0), make_alarm(AlarmName.INPUT_DRIFT, 20.0)
+    )
+    book = open_and_close(Posture(), facts)
+    assert book.posture.incidents == {
+        "slow_drift#1": "slow_drift#1",
+        "input_drift#1": "input_drift#1",
+    }

@@ -70,4 +70,5 @@ def test_alarm_names_are_the_ones_users_write_in_rules() -> None:
         "label_quality",
         "stable_unready",
         "watching",
+        "slow_drift",
     }

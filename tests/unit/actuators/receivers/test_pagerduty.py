@@ -68,3 +68,10 @@ def test_limits_are_kept_and_keys_stay_distinct(make_notice: MakeNotice) -> None
     payload = one["payload"]
     assert isinstance(payload, dict)
     assert len(payload["summary"]) == 1024
+
+
+def test_a_ticket_is_information_there(make_notice: MakeNotice) -> None:
+    """It knows no tickets; `info` wakes nobody."""
+    payload = body(make_notice(severity="ticket"))["payload"]
+    assert isinstance(payload, dict)
+    assert payload["severity"] == "info"
