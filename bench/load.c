@@ -4,6 +4,7 @@
  *
  * KIND `same`: all requests have the same head. `fresh`: each has a traceparent and a request id
  * of its own. `mesh`: as fresh, with the fields that meshes and gateways add (1 KiB of head).
+ * `rows`: as same, with bodies that can be decoded: KServe V1, 16 columns of uniform numbers.
  * `sse/N/MS`: each connection reads one stream of N events; the figures are then the delays of the
  * events between the upstream's write and our read.
  *
@@ -131,6 +132,26 @@ static void received(int fd, struct connection *one, char *data, long n) {
     if (one->body_left == 0) answered(fd, one);
 }
 
+/* Write as many rows as there is room for; white space fills what is left. */
+static void write_rows(char *at, long room) {
+    static uint32_t state = 1;
+    long used = sprintf(at, "{\"instances\": [");
+    char row[16 * 7 + 8];
+    for (int n = 0;; n++) {
+        long length = sprintf(row, n ? ", [" : "[");
+        for (int column = 0; column < 16; column++) {
+            state = state * 1664525u + 1013904223u;
+            length += sprintf(row + length, "%s0.%03u", column ? ", " : "", (state >> 8) % 1000);
+        }
+        length += sprintf(row + length, "]");
+        if (used + length + 2 > room) break;
+        memcpy(at + used, row, length);
+        used += length;
+    }
+    memcpy(at + used, "]}", 2);
+    memset(at + used + 2, ' ', room - used - 2);
+}
+
 static struct connection *prepare(const char *kind, long body_bytes) {
     struct connection *one = calloc(1, sizeof *one);
     char *at = one->request = malloc(body_bytes + 4096);
@@ -144,13 +165,15 @@ static struct connection *prepare(const char *kind, long body_bytes) {
             at += sprintf(at, "Authorization: Bearer %0700d\r\nX-Envoy-Attempt-Count: 1\r\n"
                               "X-B3-Sampled: 1\r\nX-Envoy-Internal: true\r\nCookie: a=%064d\r\n"
                               "X-Tenant: acme\r\nX-Client: python\r\nX-Region: eu\r\n", 1, 2);
-        if (strcmp(kind, "same") != 0) {
+        int is_rows = strcmp(kind, "rows") == 0;
+        if (strcmp(kind, "same") != 0 && !is_rows) {
             at += sprintf(at, "traceparent: 00-0af7651916cd43dd8448eb211c80319c-");
             one->id = at;
             at += sprintf(at, "0000000000000000-01\r\n");
         }
         at += sprintf(at, "\r\n");
-        memset(at, '1', body_bytes);
+        if (is_rows) write_rows(at, body_bytes);
+        else memset(at, '1', body_bytes);
         at += body_bytes;
     }
     one->request_bytes = at - one->request;

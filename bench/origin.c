@@ -1,10 +1,12 @@
 /* A model server that costs nothing: reads requests, answers with a body of fixed size.
  *
- *   origin PORT ANSWER_BYTES DELAY_MS
+ *   origin PORT ANSWER_BYTES DELAY_MS [rows]
  *
  * A target that starts with /sse is answered with a stream: /sse/N/MS sends N events, one every MS
  * milliseconds, each carrying the monotonic time at which it was written, in nanoseconds.
- * One thread, epoll. Bodies are counted, not stored.
+ * With a fourth word `rows` other answers are one prediction of KServe V1, filled up with white
+ * space; without it they are no JSON, so that whoever samples them only learns that. One thread,
+ * epoll. Bodies are counted, not stored.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -143,13 +145,15 @@ static int64_t work_off(void) {
 }
 
 int main(int n_arguments, char **arguments) {
-    if (n_arguments != 4) return fprintf(stderr, "origin PORT ANSWER_BYTES DELAY_MS\n"), 2;
+    if (n_arguments != 4 && n_arguments != 5)
+        return fprintf(stderr, "origin PORT ANSWER_BYTES DELAY_MS [rows]\n"), 2;
     long body = atol(arguments[2]);
     delay_ns = atol(arguments[3]) * 1000000;
     answer = malloc(body + 256);
     answer_bytes = sprintf(answer, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
                                    "Content-Length: %ld\r\n\r\n", body);
-    memset(answer + answer_bytes, '1', body);
+    memset(answer + answer_bytes, n_arguments == 5 ? ' ' : '1', body);
+    if (n_arguments == 5) memcpy(answer + answer_bytes, "{\"predictions\": [0.5]}", 22);
     answer_bytes += body;
 
     int one = 1, listening = socket(AF_INET, SOCK_STREAM, 0), events = epoll_create1(0);

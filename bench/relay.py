@@ -108,8 +108,9 @@ def measure(cells: list[Cell], contenders: list[Contender], options: argparse.Na
                     program.pin(core)
                 for one in running if round_ % 2 == 0 else reversed(running):
                     what = (cell.connections, cell.body_bytes, options.seconds, cell.kind)
-                    if round_ == 0:
-                        one.measure((*what[:2], 0.2, cell.kind), core=core, rank=rank)
+                    warm_s = max(one.contender.warm_s, 0.2 if round_ == 0 else 0.0)
+                    if warm_s:
+                        one.measure((*what[:2], warm_s, cell.kind), core=core, rank=rank)
                     run = one.measure(what, core=core, rank=rank)
                     results[cell.name][one.contender.name].append(run)
                     say(round_, cell, one.contender, run)
@@ -136,6 +137,7 @@ def workers(options: argparse.Namespace) -> str:
                 for pid in each.program.pids():
                     os.sched_setaffinity(pid, {PROXY_CORE, LOAD_CORE})
         for each in (*running, *reversed(running)):
+            each.measure((64, 2048, each.contender.warm_s, "same"), core=LOAD_CORE)
             run = each.measure((64, 2048, max(options.seconds, 1.0), "same"), core=LOAD_CORE)
             lines.append(f"{each.contender.name}: {run.rps:.0f}/s, p99 {run.p99_us:.0f} us")
     return "\n".join(lines)
