@@ -53,6 +53,7 @@ def _alert(alarm: str, notice: Notice, *, escalated: bool) -> dict[str, object]:
         "incident": notice.incident,
         "source": notice.source,
         "false_alarms": notice.false_alarms,
+        "report": notice.links.get("report", ""),
     }
     return {
         "labels": {

@@ -32,7 +32,9 @@ def write(notice: Notice, receiver: Receiver) -> Letter:
     sections.append(_section(f"*Done:* {notice.done}\n*Next:* {notice.next}"))
     if notice.undo:
         sections.append(_section(f"*Undo:* `{notice.undo}`"))
-    context = f"{notice.source} · since {notice.since_utc} · {notice.false_alarms}"
+    context = _escape(f"{notice.source} · since {notice.since_utc} · {notice.false_alarms}")
+    if "report" in notice.links:
+        context = f"<{_escape(notice.links['report'])}|Report> · {context}"
     body = {
         "text": _escape(f"{title}: {notice.what}")[:_SECTION_MAX],
         "blocks": [
@@ -43,7 +45,7 @@ def write(notice: Notice, receiver: Receiver) -> Letter:
             *sections,
             {
                 "type": "context",
-                "elements": [{"type": "mrkdwn", "text": _escape(context)[:_SECTION_MAX]}],
+                "elements": [{"type": "mrkdwn", "text": context[:_SECTION_MAX]}],
             },
         ],
     }

@@ -108,7 +108,7 @@ def test_a_firing_notice_says_everything() -> None:
             "status": "http://pod-7:8101/",
             "journal": "http://pod-7:8101/api/v1/journal",
             "alarms": "http://pod-7:8101/api/v1/alarms",
-            "report": "http://pod-7:8101/api/v1/report?alarm=errors",
+            "report": "http://pod-7:8101/api/v1/report?alarm=disagreement",
         },
     }
 

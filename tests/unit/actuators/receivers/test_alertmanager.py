@@ -69,3 +69,12 @@ def test_annotations_tell_the_story_without_empty_ones(make_notice: MakeNotice) 
 def test_what_is_no_alarm_is_no_alert(make_notice: MakeNotice, changes: dict[str, object]) -> None:
     """Actions and persons' routings are not Alertmanager's business."""
     assert write(make_notice(**changes), RECEIVER) is None
+
+
+def test_the_report_is_linked(make_notice: MakeNotice) -> None:
+    """As an annotation, so that two replicas are still one alert."""
+    link = "http://pod-7:8101/api/v1/report?alarm=disagreement"
+    alert = alerts(make_notice(links={"report": link}))[0]
+    assert isinstance(alert["annotations"], dict)
+    assert alert["annotations"]["report"] == link
+    assert link not in str(alert["labels"])

@@ -51,3 +51,13 @@ def test_long_texts_are_cut_to_the_limits(make_notice: MakeNotice) -> None:
     assert isinstance(blocks, list)
     assert len(blocks[0]["text"]["text"]) == 150
     assert {len(it["text"]["text"]) <= 3000 for it in blocks if "text" in it} == {True}
+
+
+def test_the_report_is_one_click_away(make_notice: MakeNotice) -> None:
+    """As a link in the small print, when there is an address."""
+    links = {"report": "http://pod-7:8101/api/v1/report?alarm=errors&x=1"}
+    blocks = body(make_notice(links=links))["blocks"]
+    assert isinstance(blocks, list)
+    assert blocks[-1]["elements"][0]["text"].startswith(
+        "<http://pod-7:8101/api/v1/report?alarm=errors&amp;x=1|Report> · pod-7 · since "
+    )
