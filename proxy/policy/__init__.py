@@ -6,7 +6,7 @@ out: no clock, no network. Doing it is the actuators' business.
 """
 
 from proxy.policy.attribution import reasoned
-from proxy.policy.diagnosis import title_of, why
+from proxy.policy.diagnosis import why
 from proxy.policy.gate import Condition, Moment, demands
 from proxy.policy.incidents import TICKETS
 from proxy.policy.ladder import decide
@@ -49,6 +49,5 @@ __all__ = [
     "settle",
     "shifted",
     "step",
-    "title_of",
     "why",
 ]

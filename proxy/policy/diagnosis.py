@@ -58,11 +58,6 @@ class Story:
     outlooks: Mapping[AlarmName, str]
 
 
-def title_of(cause: Cause) -> str:
-    """Give the headline of an incident with this cause."""
-    return _TITLES[cause]
-
-
 def why(cause: Cause) -> str:
     """Say what this cause means for the remedy."""
     return _WHY[cause]

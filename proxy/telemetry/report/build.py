@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final, TypedDict
 
 from proxy.alarms import STATED
-from proxy.policy import Cause, Incident, title_of, why
+from proxy.policy import TICKETS, Cause, Incident, why
 from proxy.records import Alarm, AlarmName, AlarmState, Finding, Insight, Model, Verdict
 from proxy.telemetry import words
 from proxy.telemetry.desk import AgreementView, JsonObject
@@ -87,7 +87,7 @@ def build(entries: Iterable[Entry], alarm: AlarmName | None, live: Live) -> Inci
         state=_state(members),
         cause=said.cause or Cause.UNKNOWN,
         title=_title(said, members),
-        lead=_lead(said, _finding(episode, live)),
+        lead=_lead(said, members, _finding(episode, live)),
         done=story.done(told, members) or said.done,
         **_left_to_do(told, members, said),
         milestones=story.milestones(told, members),
@@ -175,8 +175,8 @@ def _state(members: list[Episode]) -> str:
 
 def _title(said: Notice, members: list[Episode]) -> str:
     """Give the headline without the alarms behind it: they stand below."""
-    if said.cause in set(Cause):
-        return title_of(Cause(said.cause))
+    if said.title:
+        return said.title.partition(" (")[0]
     return f"{words.label(members[0].alarm)}: {members[0].finding.reason}"
 
 
@@ -215,9 +215,10 @@ def _measure(episode: Episode, live: Live) -> Measure:
     )
 
 
-def _lead(said: Notice, finding: Finding) -> str:
-    """Give what was seen, and why this cause is blamed."""
-    cause = why(Cause(said.cause)) if said.cause in set(Cause) else ""
+def _lead(said: Notice, members: list[Episode], finding: Finding) -> str:
+    """Give what was seen, and why this cause is blamed; a ticket blames nobody yet."""
+    is_ticket = TICKETS.issuperset(one.alarm for one in members)
+    cause = why(Cause(said.cause)) if said.cause in set(Cause) and not is_ticket else ""
     return f"{finding.reason.rstrip('.')}. {cause}".strip()
 
 

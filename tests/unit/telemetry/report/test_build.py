@@ -79,7 +79,7 @@ def an_open_incident() -> Incident:
         id="input_drift#1",
         cause=Cause.MODEL,
         alarms=(DRIFT,),
-        title="x",
+        title="Model: the candidate alone goes wrong (input_drift)",
         what="x",
         since_s=8.0,
         blamed=(),
@@ -149,6 +149,16 @@ def test_an_alarm_that_never_began_is_quiet(finding: Callable[..., Finding]) -> 
     )
     assert report.measures[0].evidence == 4.0
     assert build([], WRONG, Live(made_utc="t", alarms={WRONG: Alarm(name=WRONG)})).measures == ()
+
+
+def test_a_ticket_blames_nobody(book: Book) -> None:
+    """Slow drift has a headline of its own, and no word of switching."""
+    slow = AlarmName.SLOW_DRIFT
+    book.move(1, slow, AlarmState.FIRING)
+    book.tell(1, "firing", slow, title="Slow drift: nothing is wrong yet (slow_drift)")
+    report = build(book.entries, None, AFTER)
+    assert report.title == "Slow drift: nothing is wrong yet"
+    assert "stable" not in report.lead
 
 
 def test_nothing_to_report_says_what_there_is(incident: Book) -> None:
