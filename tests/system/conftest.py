@@ -40,12 +40,13 @@ class _Listening(ThreadingHTTPServer):
 
 
 class ModelServer:
-    """A model server that says its name, and can be told to be slow."""
+    """A model server that says its name, and can be told to be slow, or to fail."""
 
     def __init__(self, name: str) -> None:
         """Serve on a free port."""
         self.name = name
         self.pause_s = 0.0
+        self.status = 200
         server = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -58,7 +59,7 @@ class ModelServer:
                 answer = json.dumps({"predictions": [0.5], "by": server.name}).encode()
                 if not body.startswith(b"{"):
                     answer = body
-                self.send_response(200)
+                self.send_response(server.status)
                 self.send_header("content-type", "application/json")
                 self.send_header("content-length", str(len(answer)))
                 self.end_headers()
