@@ -10,10 +10,12 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import hashlib
+import itertools
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
 from typing import ClassVar, Final
@@ -30,6 +32,7 @@ from proxy.actuators.settings import (
 )
 from proxy.alarms import AlarmSettings
 from proxy.document import HIDDEN, Document, DocumentError, Path_, Problem, Value
+from proxy.fleet.settings import FleetSettings
 from proxy.monitors.settings import Monitors
 from proxy.payload.protocols import ROUTES
 from proxy.payload.settings import Payload, Redact
@@ -37,6 +40,7 @@ from proxy.policy.settings import PolicySettings
 from proxy.policy.settings import step as read_step
 from proxy.records import StepKind
 from proxy.relay import settings as relay
+from proxy.relay import tls
 from proxy.relay.settings import Listen, Mirror, Models, RelaySettings
 from proxy.telemetry.settings import Admin, JournalSettings, LogSettings, MetricsSettings
 from proxy.units import STRICT, NonEmpty, Seconds
@@ -128,6 +132,9 @@ class Config:
     """What survives a restart."""
     telemetry: Telemetry = field(default_factory=Telemetry)
     """Metrics, logs and journal."""
+    fleet: FleetSettings | None = None
+    """Replicas that add up what they count, so that all judge the same. Default: each for itself.
+    Needs the extra `fleet` (`pip install "stablehand[fleet]"`); the container has it."""
 
     @property
     def has_stable(self) -> bool:
@@ -239,6 +246,8 @@ def load(
     overlay = sorted(f"{name}={environment[name]}" for name in parsed.variables.values())
     digest = hashlib.sha256("\n".join([text, *overlay]).encode()).hexdigest()
     config = _validated(tree, parsed)
+    listen, models = tls.beside(path.parent, config.listen, config.models)
+    config = dataclasses.replace(config, listen=listen, models=models)
     found = Loaded(config=config, path=path, document=parsed, text=text, sha256=digest)
     return dataclasses.replace(found, benchmark_sha256=_digest(found.benchmark_path))
 
@@ -285,7 +294,8 @@ def _validated(tree: dict[str, Value], parsed: Document) -> Config:
             message = _message(found["type"], found["msg"], path, found.get("input"))
             problems.append(parsed.problem(path, message))
         raise ConfigError(problems) from error
-    loose = [parsed.problem(path, message) for path, message in _loose_ends(config)]
+    ends = itertools.chain(_loose_ends(config), _missing_extra(config))
+    loose = [parsed.problem(path, message) for path, message in ends]
     if loose:
         raise ConfigError(loose)
     return config
@@ -305,6 +315,12 @@ def _loose_ends(config: Config) -> Iterator[tuple[Path_, str]]:
                 there = f"there are: {', '.join(names)}" if names else "there is none"
                 message = f"{rung!r} names no {kind}; {there}"
                 yield ("policy", "ladders", alarm.value, at), message
+
+
+def _missing_extra(config: Config) -> Iterator[tuple[Path_, str]]:
+    """Say when the configuration needs a package that is not installed."""
+    if config.fleet is not None and find_spec("redis") is None:
+        yield ("fleet",), 'needs the extra `fleet`: pip install "stablehand[fleet]"'
 
 
 def _is_tag(key: int | str) -> bool:

@@ -60,11 +60,13 @@ def read_config(path: Path) -> Loaded:
 
 
 def read_sound_config(path: Path) -> Loaded:
-    """Read the configuration and try the benchmark, or end with what is wrong."""
+    """Read the configuration and try the files that it names, or end with what is wrong."""
+    from proxy.relay import tls
     from proxy.trial import benchmark_trouble
 
     loaded = read_config(path)
-    trouble = benchmark_trouble(loaded)
+    found = [f"{path}: {one}" for one in tls.troubles(loaded.config.listen, loaded.config.models)]
+    trouble = "\n".join(found) or benchmark_trouble(loaded)
     if trouble:
         fail(trouble, BAD_USAGE)
     return loaded

@@ -47,7 +47,10 @@ _NEVER_CAPTURED: Final = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerTls:
-    """TLS on the data port: 1.2 or newer; files are read again when they change."""
+    """TLS on the data port: 1.2 or newer; files are read again when they change.
+
+    Relative names are looked for beside the configuration.
+    """
 
     __pydantic_config__: ClassVar[dict[str, object]] = STRICT
 
@@ -65,7 +68,10 @@ class ServerTls:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientTls:
-    """TLS to an `https` upstream: 1.2 or newer, verified unless switched off."""
+    """TLS to an `https` upstream: 1.2 or newer, verified unless switched off.
+
+    Relative names are looked for beside the configuration.
+    """
 
     __pydantic_config__: ClassVar[dict[str, object]] = STRICT
 

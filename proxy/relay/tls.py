@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import logging
 import ssl
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from proxy.clock import now_s
-from proxy.relay.settings import ClientTls, ServerTls, Upstream
+from proxy.relay.settings import ClientTls, Listen, Models, ServerTls, Upstream
 
 log = logging.getLogger(__name__)
 
@@ -117,3 +120,60 @@ class UpstreamTls:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         return context
+
+
+def beside(folder: Path, listen: Listen, models: Models) -> tuple[Listen, Models]:
+    """Give both with the TLS files found from `folder`, where the configuration stands."""
+
+    def at(name: str | None) -> str | None:
+        return None if name is None else str((folder / name).resolve())
+
+    def of(upstream: Upstream) -> Upstream:
+        tls = upstream.tls
+        if tls is None:
+            return upstream
+        found = replace(tls, ca=at(tls.ca), certificate=at(tls.certificate), key=at(tls.key))
+        return replace(upstream, tls=found)
+
+    if listen.tls is not None:
+        tls = listen.tls
+        found = replace(
+            tls,
+            certificate=str((folder / tls.certificate).resolve()),
+            key=str((folder / tls.key).resolve()),
+            client_ca=at(tls.client_ca),
+        )
+        listen = replace(listen, tls=found)
+    stable = None if models.stable is None else of(models.stable)
+    return listen, replace(models, candidate=of(models.candidate), stable=stable)
+
+
+def troubles(listen: Listen, models: Models) -> Iterator[str]:
+    """Give why TLS could not be spoken, for each place where that is so."""
+    if (own := listen.tls) is not None:
+        named = (own.certificate, own.key, own.client_ca)
+        yield from _trouble("listen.tls", named, lambda: ListenerTls(own))
+    for name, upstream in (("candidate", models.candidate), ("stable", models.stable)):
+        if upstream is not None and upstream.tls is not None:
+            files = (upstream.tls.ca, upstream.tls.certificate, upstream.tls.key)
+            yield from _trouble(f"models.{name}.tls", files, partial(UpstreamTls, upstream))
+
+
+def _trouble(
+    place: str, files: tuple[str | None, ...], attempt: Callable[[], object]
+) -> Iterator[str]:
+    """Say in words what is wrong with files: the library's own say neither which nor what to do."""
+    for name in files:
+        if name is None:
+            continue
+        try:
+            Path(name).read_bytes()
+        except OSError as error:
+            yield f"{place}: {name} cannot be read: {error.strerror}"
+            return
+    try:
+        attempt()
+    except OSError as error:
+        reason = (getattr(error, "reason", None) or str(error)).lower().replace("_", " ")
+        named = ", ".join(name for name in files if name is not None)
+        yield f"{place}: {named} cannot be used: {reason}; they must be PEM files that match"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from proxy.relay.settings import ClientTls, ServerTls, Upstream
-from proxy.relay.tls import ListenerTls, UpstreamTls, _Files
+from proxy.relay.settings import ClientTls, Listen, Models, ServerTls, Upstream
+from proxy.relay.tls import ListenerTls, UpstreamTls, _Files, beside, troubles
 
 
 def test_files_are_looked_at_again_after_a_while(tmp_path: Path) -> None:
@@ -49,3 +49,34 @@ def test_files_that_cannot_be_read_are_an_error_at_the_start(tmp_path: Path) -> 
         ListenerTls(ServerTls(certificate=str(tmp_path / "c"), key=str(tmp_path / "k")))
     with pytest.raises(OSError, match="No such file"):
         UpstreamTls(Upstream(url="https://a", tls=ClientTls(ca=str(tmp_path / "ca"))))
+
+
+def test_relative_names_are_looked_for_beside_the_configuration(tmp_path: Path) -> None:
+    """Wherever the command is started, files are found from the configuration's folder."""
+    listen = Listen(tls=ServerTls(certificate="c.pem", key="/run/secrets/k.pem"))
+    models = Models(
+        candidate=Upstream(url="https://a", tls=ClientTls(ca="tls/ca.pem")),
+        stable=Upstream(url="http://b"),
+    )
+    found, found_models = beside(tmp_path, listen, models)
+    assert found.tls is not None
+    assert found.tls.certificate == str(tmp_path / "c.pem")
+    assert found.tls.key == "/run/secrets/k.pem"
+    assert found.tls.client_ca is None
+    assert found_models.candidate.tls is not None
+    assert found_models.candidate.tls.ca == str(tmp_path / "tls" / "ca.pem")
+    assert found_models.stable == models.stable
+
+
+def test_every_file_that_cannot_be_used_is_told_with_its_key(tmp_path: Path) -> None:
+    """A missing file is named; one that is no certificate is, too; plain HTTP has no trouble."""
+    (tmp_path / "c.pem").write_text("no certificate")
+    listen = Listen(tls=ServerTls(certificate=str(tmp_path / "c.pem"), key=str(tmp_path / "k.pem")))
+    models = Models(
+        candidate=Upstream(url="https://a", tls=ClientTls(ca=str(tmp_path / "c.pem"))),
+        stable=Upstream(url="http://b"),
+    )
+    first, second = troubles(listen, models)
+    assert first == f"listen.tls: {tmp_path / 'k.pem'} cannot be read: No such file or directory"
+    assert second.startswith(f"models.candidate.tls: {tmp_path / 'c.pem'} cannot be used: ")
+    assert not list(troubles(Listen(), Models(candidate=Upstream(url="http://a"))))
