@@ -72,7 +72,7 @@ async def speak_json(request: web.Request, handler: Handler) -> web.StreamRespon
 
 def _hint(status: int) -> str:
     hints = {
-        404: "The paths are listed in the README under 'Admin HTTP'.",
+        404: "The paths are listed in docs/operations.md under 'Admin HTTP'.",
         405: "Reads are GET, changes are POST.",
         413: "Send less at once.",
     }

@@ -150,6 +150,7 @@ function alarmCard(alarm) {
     strengthBar(alarm.strength),
     el("p", { class: "evidence small", text: alarm.evidence_words }),
     alarm.next_step ? el("p", { class: "next" }, withCode(pretty(alarm.next_step))) : null,
+    el("p", { class: "next small" }, el("a", { href: `/api/v1/report?alarm=${alarm.name}`, text: "The whole story as a report" })),
     alarm.acknowledged
       ? el("p", { class: "next dim", text: `Acknowledged by ${alarm.acknowledged}` })
       : alarm.state === "firing" && !alarm.next_step.includes("stablehand ack") ? el("p", { class: "next small dim" }, "Take it over: ", el("code", { text: `stablehand ack ${alarm.name}` })) : null);

@@ -287,3 +287,11 @@ def test_a_report_that_cannot_be_given_says_what_there_is(
             assert error["hint"]
 
     talk(desk, tmp_path, what)
+
+
+def test_every_path_is_documented(desk: Desk) -> None:
+    """Who is told that a path does not exist is sent to the list of those that do."""
+    page = (Path(__file__).parents[3] / "docs" / "operations.md").read_text("utf-8")
+    paths = {one.canonical for one in Api(desk).application().router.resources()}
+    assert paths > {"/", "/api/v1/status"}
+    assert not [path for path in paths if f"{path}`" not in page and f"{path}?" not in page]
