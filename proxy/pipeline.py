@@ -31,6 +31,7 @@ from proxy.records import (
     Exchange,
     Fate,
     Finding,
+    FleetState,
     Health,
     LabelNews,
     Model,
@@ -170,7 +171,7 @@ class Pipeline:
 
     # What is shown to the monitors.
 
-    def observe(self, report: Exchange | Capture | Pulse | Health) -> None:
+    def observe(self, report: Exchange | Capture | Pulse | Health | FleetState) -> None:
         """Take one report; a sampled body is decoded, and paired when it was mirrored."""
         if isinstance(report, Capture):
             self._read(report)

@@ -174,6 +174,31 @@ PROCESS_RESTARTS: Final = _counter(
     "process_restarts_total", "process", "Times the process was started again, by the supervisor."
 )
 
+FLEET_UP: Final = _gauge(
+    "fleet_up", "", "1 while the fleet's sum is judged, 0 while only own counts are."
+)
+FLEET_REPLICAS: Final = _gauge(
+    "fleet_replicas",
+    "kind",
+    "Replicas whose counts were in the last sum, and live ones with another benchmark.",
+)
+FLEET_TICKS: Final = _counter(
+    "fleet_ticks_total", "source", "Ticks judged by the fleet's sum, or by own counts."
+)
+FLEET_LATE: Final = _counter(
+    "fleet_late_total", "", "Ticks whose counts came too late for the fleet's sum."
+)
+FLEET_ERRORS: Final = _counter(
+    "fleet_errors_total", "reason", "Exchanges with the shared Redis that failed, and why."
+)
+FLEET_SKEW: Final = _gauge(
+    "fleet_clock_skew_seconds", "", "How far the clock of the shared Redis is ahead of ours."
+)
+OF_FLEET: Final = (
+    FLEET_UP, FLEET_REPLICAS, FLEET_TICKS, FLEET_LATE, FLEET_ERRORS, FLEET_SKEW,
+)  # fmt: skip
+"""Exported where `fleet` is configured."""
+
 BY_SUPERVISOR: Final = (PROCESS_UP, PROCESS_RESTARTS, RELOAD_SUCCESS)
 """Added by the admin door, whether the watcher lives or not."""
 
@@ -183,6 +208,6 @@ BY_WATCHER: Final = (
     DISAGREEMENT, CAPTURES, DRIFT_EFFECT, DRIFT_EVIDENCE, LABELS, LABEL_DELAY,
     LABEL_COVERAGE, LABEL_QUALITY, ALARM_STATE, TRANSITIONS, ROUTING,
     SWITCHES, ACTIONS, ALERTS, SINK_EVENTS, INSIGHTS, DESIRED_REPLICAS, LINK_DROPPED, LAG,
-    WATCHER_UP, BUILD_INFO, FOLDED, LOG_DROPPED, JOURNAL_FAILED,
+    WATCHER_UP, BUILD_INFO, FOLDED, LOG_DROPPED, JOURNAL_FAILED, *OF_FLEET,
 )  # fmt: skip
 """In the order in which they are exported."""

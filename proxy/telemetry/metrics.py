@@ -38,6 +38,7 @@ from proxy.records import (
 from proxy.telemetry import catalogue as of
 from proxy.telemetry.catalogue import Family, Kind
 from proxy.telemetry.desk import JsonObject
+from proxy.telemetry.fleets import FleetFigures
 from proxy.telemetry.lines import Lines, Series
 from proxy.telemetry.settings import MetricsSettings
 from proxy.telemetry.streams import read
@@ -89,6 +90,8 @@ class Metrics:
         self._lines = Lines(self._settings)
         self._tokens = Tokens(self._settings)
         self._truths = LabelFigures()
+        self.fleet = FleetFigures()
+        """What the fleet has told; its owner counts here itself."""
         self._pulses: dict[int, Pulse] = {}
         self._tables = {
             family.name: Table() for family in of.BY_WATCHER if family.kind is Kind.COUNTER
@@ -291,6 +294,7 @@ class Metrics:
         known[of.INTER_TOKEN.name] = self._tokens.gaps()
         known |= self._gauges()
         known |= self._truths.series()
+        known |= self.fleet.series()
         known[of.FOLDED.name] = self._folded()
         for family in of.BY_WATCHER:
             yield family, known[family.name]

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from proxy import clock, policy
 from proxy.actuators.capacity import Capacity
 from proxy.actuators.notice import Notice, Scene, acted, compose
-from proxy.actuators.notify import Notifier
 from proxy.actuators.pager import Pager
 from proxy.actuators.route import RouteCell
 from proxy.config import Config
@@ -50,7 +49,8 @@ class Tools:
 
     journal: Journal
     metrics: Metrics
-    notifier: Notifier
+    tell: Callable[[Notice], None]
+    """Takes a notice in for delivery."""
     pager: Pager
     capacity: Capacity
     cell: RouteCell
@@ -187,7 +187,7 @@ class Hands:
 
     def _offer(self, notice: Notice) -> None:
         self.write("notice", notice)
-        self._tools.notifier.offer(notice)
+        self._tools.tell(notice)
 
     def _finding(self, action: Action) -> Finding | None:
         for name in action.alarms:

@@ -24,11 +24,12 @@ from proxy.actuators.notify import Notifier
 from proxy.actuators.pager import Pager
 from proxy.actuators.route import RouteCell
 from proxy.actuators.sink import Sink
-from proxy.benchmark import BenchmarkError
+from proxy.benchmark import Benchmark, BenchmarkError
 from proxy.config import API_SOCKET, LINK_SOCKET, ROUTING_FILE, ConfigError, Loaded, load
 from proxy.link.frames import pulse_frame
 from proxy.link.receiver import LinkReceiver, Reports
 from proxy.logs import QueueWriter
+from proxy.monitors import Monitor
 from proxy.payload.decode import Decoder
 from proxy.pipeline import Pipeline, Reader
 from proxy.probe import PROBE_EVERY_S, Probe
@@ -52,6 +53,7 @@ from proxy.watcher.assembly import (
 from proxy.watcher.desk import Office, WatcherDesk
 from proxy.watcher.forwarding import Forwarding
 from proxy.watcher.hands import Hands, Tools
+from proxy.watcher.membership import membership_of, next_border_s
 from proxy.watcher.memory import Memory, Mind, nonce
 from proxy.watcher.reporting import versions
 from proxy.watcher.samples import Samples
@@ -95,16 +97,11 @@ class Watcher:
         self._sink, reader = self._make_sink(decoder_of(loaded, certified))
         monitors = monitors_of(loaded, self._engine, certified)
         self._explainer = explainer_of(loaded, monitors, certified, self._samples)
-        self._pipeline = Pipeline(
-            plan_of(loaded),
-            monitors,
-            reader,
-            differ=differ_of(certified),
-            meter=self._metrics,
-            keeper=self._samples,
-        )
+        self._pipeline = self._make_pipeline(monitors, reader, certified)
         self._notifier = Notifier(config.alerts, state_dir / OUTBOX, count=self._metrics.alert)
-        pager = Pager(config.alerts, self._notifier.offer)
+        self._fleet = membership_of(loaded, self._metrics, self._notifier, state_dir)
+        voice = self._notifier if self._fleet is None else self._fleet.voice or self._notifier
+        pager = Pager(config.alerts, voice.offer)
         cell = RouteCell(state_dir / ROUTING_FILE)
         mind = Mind(pipeline=self._pipeline, pager=pager, cell=cell)
         self._memory = Memory(state_dir, mind)
@@ -119,7 +116,7 @@ class Watcher:
         tools = Tools(
             journal=self._journal,
             metrics=self._metrics,
-            notifier=self._notifier,
+            tell=voice.offer,
             pager=pager,
             capacity=self._capacity,
             cell=cell,
@@ -130,6 +127,19 @@ class Watcher:
             config, self._pipeline, tools, instance=instance, admin_url=_admin_url(loaded)
         )
         self._desk = self._make_desk(self._hands)
+
+    def _make_pipeline(
+        self, monitors: tuple[Monitor, ...], reader: Reader, certified: Benchmark | None
+    ) -> Pipeline:
+        """Give the line from observations to decisions."""
+        return Pipeline(
+            plan_of(self._loaded),
+            monitors,
+            reader,
+            differ=differ_of(certified),
+            meter=self._metrics,
+            keeper=self._samples,
+        )
 
     def _make_sink(self, decoder: Decoder) -> tuple[Sink | None, Reader]:
         """Give the sink, when there is one, and who reads bodies."""
@@ -169,6 +179,8 @@ class Watcher:
         if self._sink is not None:
             self._sink.start()
         self._notifier.start()
+        if self._fleet is not None:
+            self._fleet.start()
         self._hands.begin(f"Watching began, version {__version__}.", self._versions)
         duties = [
             self._tasks.spawn("ticks", self._tick_for_ever()),
@@ -194,6 +206,8 @@ class Watcher:
         await runner.cleanup()
         await self._hands.close()
         await self._notifier.close()
+        if self._fleet is not None:
+            await self._fleet.close()
         if self._sink is not None:
             await self._sink.close()
         await self._capacity.close()
@@ -245,14 +259,22 @@ class Watcher:
     async def _tick_for_ever(self) -> None:
         """Tick at the times that are due, not a tick after the last: the budget counts ticks."""
         tick_s = self._loaded.config.monitors.tick_s
+        fleet = self._fleet
         due_s = clock.now_s() + tick_s
         while True:
+            if fleet is not None:
+                due_s = next_border_s(clock.now_s(), clock.utc_offset_s(), tick_s)
             await asyncio.sleep(max(0.0, due_s - clock.now_s()))
             now_s = clock.now_s()
             self._engine.utc_offset_s = clock.utc_offset_s()
+            if fleet is not None:
+                fleet.turn(self._pipeline, now_s, self._engine.utc_offset_s)
+                self._engine.utc_offset_s -= fleet.lag_s
             turn = self._pipeline.tick(now_s)
             self._hands.carry_out(turn)
             self._explainer.look(turn)
+            if fleet is not None:
+                fleet.turned()
             # After a stall the missed ticks are left out: their data are in this one.
             due_s = max(due_s + tick_s, now_s)
 

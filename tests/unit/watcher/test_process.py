@@ -85,7 +85,7 @@ def test_a_duty_that_fails_ends_the_process_with_one(make_watcher: MakeWatcher) 
     broken = make_watcher()
     broken._traffic = None  # type: ignore[assignment]  # a bug, as far as the process can tell
     broken._desk = None  # type: ignore[assignment]  # same
-    broken._metrics = None  # type: ignore[assignment]  # same: the pulse's duty fails on it
+    broken._writer = None  # type: ignore[assignment]  # same: the pulse's duty fails on it
     assert lived(broken, until_ended(broken)) == 1
 
 

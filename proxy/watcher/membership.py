@@ -1,0 +1,91 @@
+"""This watcher's part in a fleet: its watches given and taken at every tick."""
+
+from __future__ import annotations
+
+import math
+import socket
+from pathlib import Path
+
+from proxy.actuators.notify import Notifier
+from proxy.config import Loaded
+from proxy.fleet.fleet import Fleet, Identity
+from proxy.pipeline import Pipeline
+from proxy.records import AlarmName
+from proxy.telemetry.metrics import Metrics
+from proxy.watcher.memory import nonce
+from proxy.watcher.voice import Speaker, Voice
+
+
+class Membership:
+    """A watcher in a fleet."""
+
+    def __init__(self, loaded: Loaded, fleet: Fleet, metrics: Metrics, voice: Voice | None) -> None:
+        """Take part through `fleet`; `voice` is `None` where every replica tells."""
+        settings = loaded.config.fleet
+        if settings is None:
+            raise AssertionError("a watcher without `fleet` is in none")
+        self._fleet = fleet
+        self._names = [AlarmName(name) for name in settings.monitors]
+        self.lag_s = settings.lag_ticks * loaded.config.monitors.tick_s
+        """How old the counts are that the monitors judge."""
+        self._metrics = metrics
+        self.voice = voice
+
+    def start(self) -> None:
+        """Begin to meet the others."""
+        self._fleet.start()
+
+    async def close(self) -> None:
+        """Leave."""
+        await self._fleet.close()
+
+    def turn(self, pipeline: Pipeline, now_s: float, utc_offset_s: float) -> None:
+        """Put the fleet's counts in the place of our own, just before the pipeline's tick."""
+        incidents = pipeline.posture.incidents.values()
+        telling = frozenset(incident.partition("#")[0] for incident in incidents)
+        self._fleet.turn(now_s + utc_offset_s, pipeline.pooled(self._names), telling)
+        state = self._fleet.state(now_s)
+        pipeline.observe(state)
+        self._metrics.fleet.take(state)
+
+    def turned(self) -> None:
+        """Tell what is ours to tell, after the turn was carried out."""
+        if self.voice is not None:
+            self.voice.tick()
+
+
+def membership_of(
+    loaded: Loaded, metrics: Metrics, notifier: Notifier, state_dir: Path
+) -> Membership | None:
+    """Give this watcher's part in its fleet; `None` when it is in none."""
+    config = loaded.config
+    settings = config.fleet
+    if settings is None:
+        return None
+    replica = f"{socket.gethostname()}/{nonce(state_dir)}"
+    identity = Identity(
+        replica=replica,
+        benchmark_sha256=loaded.benchmark_sha256,
+        tick_s=config.monitors.tick_s,
+    )
+    fleet = Fleet(settings, identity, count=metrics.fleet.count)
+    voice = None
+    if settings.alerts == "once":
+        speaker = Speaker(
+            replica=replica,
+            fleet=f"{config.models.candidate.name}@{settings.name}",
+            shared=frozenset(settings.monitors),
+            # An incident that opens now is published with the next tick, and known a lag later.
+            patience=settings.lag_ticks + 2,
+        )
+        voice = Voice(notifier, speaker, lambda: fleet.others)
+    return Membership(loaded, fleet, metrics, voice)
+
+
+def next_border_s(now_s: float, utc_offset_s: float, tick_s: float) -> float:
+    """Give when, on the monotonic clock, the next tick of UTC ends.
+
+    One that is less than half a tick away counts as having ended: a timer may wake a moment early.
+    """
+    number = math.floor((now_s + utc_offset_s) / tick_s + 0.5)
+    return (number + 1) * tick_s - utc_offset_s
