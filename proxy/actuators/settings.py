@@ -193,6 +193,9 @@ class SinkSettings(Door):
     """Bytes of bodies that may wait; more are dropped and counted. Default: 8 MiB."""
     max_in_flight: Count = 4
     """Deliveries under way at once. Default: 4."""
+    max_tries: Count = 3
+    """Tries of one event where the sink refuses the connection, does not answer or answers 5xx,
+    408, 425 or 429. Default: 3, with pauses that double from 0.1 s to 5 s; 1: each event once."""
 
 
 def _check(name: str, url: str, *, allow_http: bool) -> None:

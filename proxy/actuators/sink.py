@@ -1,7 +1,9 @@
-"""Send events to the capture sink: at most once, from a bounded queue, never waited for.
+"""Send events to the capture sink, from a bounded queue, never waited for.
 
-Samples are worth less than the watching: what does not fit is dropped and counted. Nothing is
-kept on disk and nothing is tried again, unlike alerts, which have `notify.py`.
+Samples are worth less than the watching: what does not fit is dropped and counted. A delivery that
+fails in passing is tried again a few times, ever more seldom; meanwhile it holds one of the places
+under way, so that nothing is unbounded. Nothing is kept on disk, unlike alerts, which have
+`notify.py`.
 """
 
 from __future__ import annotations
@@ -18,6 +20,9 @@ from proxy.tasks import TaskGroup
 
 _FIRST_PAUSE_S: Final = 0.1
 _LONGEST_PAUSE_S: Final = 5.0
+_PASSING: Final = frozenset({0, 408, 425, 429})
+"""Statuses, beside 5xx, after which another try may do; 0: there was no answer."""
+_SERVER_ERROR: Final = 500
 _ANSWER_BYTES: Final = 4096
 """Read of an answer; a longer one costs its connection."""
 
@@ -40,7 +45,8 @@ class Sink:
     def __init__(self, settings: SinkSettings, *, count: Callable[[str, str], None]) -> None:
         """Wait for `start`; `count` is told (kind, result) of every event.
 
-        Results: `sent`, `rejected` (the receiver will never take it), `failed`, `dropped` (full).
+        Results: `sent`, `rejected` (the receiver will never take it), `failed`, `dropped` (full, or
+        the end); and `retried`, for each further try, which is no end.
         """
         self._settings = settings
         self._count = count
@@ -90,15 +96,30 @@ class Sink:
                 await self._wake.wait()
             event = self._waiting.popleft()
             self._n_bytes -= len(event.body)
+            try:
+                result = await self._deliver(event)
+            except asyncio.CancelledError:
+                self._count(event.kind, "dropped")
+                raise
+            self._count(event.kind, result)
+            if result == "failed":
+                await asyncio.sleep(self._pause_s())
+
+    async def _deliver(self, event: Event) -> str:
+        """Try to deliver an event, more than once where that may help; give what became of it."""
+        n_tries = 0
+        while True:
             reply = await self._send(event)
+            n_tries += 1
             if reply.is_final:
-                self._count(event.kind, "sent" if reply.ok else "rejected")
                 self._n_failures = 0
-                continue
-            self._count(event.kind, "failed")
+                return "sent" if reply.ok else "rejected"
             self._n_failures += 1
+            if n_tries >= self._settings.max_tries or not _is_passing(reply):
+                return "failed"
             # A sink that is down is asked seldom, so that it costs the watcher nothing.
             await asyncio.sleep(self._pause_s())
+            self._count(event.kind, "retried")
 
     async def _send(self, event: Event) -> Reply:
         letter = Letter(
@@ -111,3 +132,7 @@ class Sink:
 
     def _pause_s(self) -> float:
         return min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2.0 ** min(self._n_failures - 1, 30))
+
+
+def _is_passing(reply: Reply) -> bool:
+    return reply.status in _PASSING or reply.status >= _SERVER_ERROR

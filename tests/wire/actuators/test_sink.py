@@ -66,10 +66,12 @@ def test_events_arrive_with_their_attributes(listening: Listening) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "result"), [(500, "failed"), (400, "rejected"), (307, "failed")]
+    ("status", "result"), [(401, "failed"), (400, "rejected"), (307, "failed")]
 )
-def test_an_event_is_tried_once(listening: Listening, status: int, result: str) -> None:
-    """An answer that is no success ends this event, and the next one is sent."""
+def test_an_answer_that_will_not_change_ends_the_event(
+    listening: Listening, status: int, result: str
+) -> None:
+    """It is not tried again, and the next one is sent."""
 
     async def run() -> None:
         counts: Counts = Counter()
@@ -86,6 +88,73 @@ def test_an_event_is_tried_once(listening: Listening, status: int, result: str) 
     asyncio.run(run())
 
 
+@pytest.mark.parametrize("status", [500, 503, 429])
+def test_a_failure_in_passing_costs_no_event(listening: Listening, status: int) -> None:
+    """It is tried again with the same id, as often as allowed, before the next one."""
+
+    async def run() -> None:
+        counts: Counts = Counter()
+        async with listening(statuses=[status, status, 200, status, status, status]) as inbox:
+            sink = made(inbox.port, counts, max_in_flight=1)
+            sink.start()
+            for number in range(3):
+                sink.offer(event(number))
+            await settled(counts, 7)
+            await sink.close()
+            assert counts == {
+                ("request", "sent"): 2,
+                ("request", "failed"): 1,
+                ("request", "retried"): 4,
+            }
+            ids = [fields["ce-id"] for fields in inbox.fields]
+            assert ids == ["e0"] * 3 + ["e1"] * 3 + ["e2"]
+
+    asyncio.run(run())
+
+
+def test_an_event_waits_for_a_receiver_that_comes_back(listening: Listening) -> None:
+    """A connection that is refused for a moment costs nothing but time."""
+
+    async def run() -> None:
+        counts: Counts = Counter()
+        async with listening() as inbox:
+            port = inbox.port
+        sink = made(port, counts, max_tries=100)
+        sink.start()
+        sink.offer(event(0))
+        async with asyncio.timeout(20):
+            while not counts["request", "retried"]:
+                await asyncio.sleep(0.01)
+        async with listening(port=port) as again:
+            async with asyncio.timeout(20):
+                while not counts["request", "sent"]:
+                    await asyncio.sleep(0.01)
+            assert [fields["ce-id"] for fields in again.fields] == ["e0"]
+        await sink.close()
+
+    asyncio.run(run())
+
+
+def test_no_event_is_lost_silently_at_the_end(listening: Listening) -> None:
+    """What is under way, what pauses before its next try, and what waits are counted."""
+
+    async def run() -> None:
+        counts: Counts = Counter()
+        async with listening() as inbox:
+            port = inbox.port
+        sink = made(port, counts, max_in_flight=2, max_tries=100)
+        sink.start()
+        for number in range(5):
+            sink.offer(event(number))
+        async with asyncio.timeout(20):
+            while counts["request", "retried"] < 2:
+                await asyncio.sleep(0.01)
+        await sink.close()
+        assert counts["request", "dropped"] == 5
+
+    asyncio.run(run())
+
+
 def test_a_dead_receiver_is_asked_seldom_and_the_rest_is_dropped(listening: Listening) -> None:
     """Nothing waits beyond the bound; when the receiver is back, events arrive again."""
 
@@ -93,12 +162,14 @@ def test_a_dead_receiver_is_asked_seldom_and_the_rest_is_dropped(listening: List
         counts: Counts = Counter()
         async with listening() as inbox:
             port = inbox.port
-        sink = made(port, counts, max_waiting=5, max_in_flight=2)
+        sink = made(port, counts, max_waiting=5, max_in_flight=2, max_tries=2)
         sink.start()
         for number in range(100):
             sink.offer(event(number))
             await asyncio.sleep(0)
-        await settled(counts, 97)
+        async with asyncio.timeout(20):
+            while counts["request", "failed"] < 2:
+                await asyncio.sleep(0.01)
         assert counts["request", "dropped"] >= 90
         assert counts["request", "sent"] == 0
         async with listening(port=port):
@@ -116,7 +187,9 @@ def test_a_slow_receiver_costs_events_and_no_waiting(listening: Listening) -> No
     async def run() -> None:
         counts: Counts = Counter()
         async with listening(delay_s=30.0) as inbox:
-            sink = made(inbox.port, counts, max_waiting=2, max_in_flight=1, timeout_s=0.05)
+            sink = made(
+                inbox.port, counts, max_waiting=2, max_in_flight=1, timeout_s=0.05, max_tries=1
+            )
             sink.start()
             for number in range(20):
                 sink.offer(event(number))
