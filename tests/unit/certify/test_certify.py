@@ -17,6 +17,7 @@ from aiohttp import web
 from proxy.benchmark import Benchmark, dump, load
 from proxy.certify.certify import Load, Order, Silence, certify
 from proxy.certify.files import CertifyError
+from proxy.certify.quality import Labels
 from proxy.records import Model
 from proxy.relay.settings import Models, Upstream
 
@@ -223,3 +224,21 @@ def test_texts_teach_a_vocabulary_that_the_profiles_were_not_made_of(tmp_path: P
     assert found.outputs["candidate"].n == N_REQUESTS * 3 // 4
     assert any("taught" in warning for warning in found.warnings)
     assert load(dump(found)) == found
+
+
+def test_labels_make_a_certified_quality(tmp_path: Path) -> None:
+    """One in ten answers of the candidate is wrong; the file of labels stands among the hashes."""
+    labels = tmp_path / "labels.csv"
+    rows = "".join(f"{x},even\n" for x in range(N_REQUESTS))
+    labels.write_text(f"row,label\n{rows}", encoding="utf-8")
+
+    async def scenario() -> Benchmark:
+        async with served(candidate=ModelUnderTest(wrong_every=10)) as upstreams:
+            whole = replace(order(tmp_path, upstreams), labels=Labels(path=labels))
+            return await certify(whole, Silence(), np.random.default_rng(0))
+
+    benchmark = load(dump(asyncio.run(scenario())))
+    assert benchmark.quality["candidate"].n == N_REQUESTS
+    assert benchmark.quality["candidate"].figures["accuracy"].value == pytest.approx(0.9)
+    assert benchmark.sha256["labels"] == sha256(labels.read_bytes()).hexdigest()
+    assert any("labels" in warning for warning in benchmark.warnings)
