@@ -10,11 +10,11 @@ PYTHON := $(VENV)/bin/python
 # Installed once per lock file: the name of the stamp carries the checksum of the lock.
 STAMP := $(VENV)/.installed-$(shell cksum < requirements-dev.lock | tr ' ' '-')
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(PYTHON) -m pip install -qq
-# Further arguments for demo, test, slow, power, servers and bench: make test ARGS="-k relay -x"
+# Further arguments for demo, test, slow, power, peers, servers and bench: make test ARGS="-k relay -x"
 ARGS ?=
 
 .PHONY: help demo test check check-format check-lint check-types check-imports check-house format
-.PHONY: slow power servers bench gate docs image lock clean setup
+.PHONY: slow power peers servers bench gate docs image lock clean setup
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -53,6 +53,10 @@ slow: $(STAMP) ## run what is too long for every run (installs Debian packages)
 power: $(STAMP) ## Monte-Carlo study of false alarms and delays
 	@$(PYTHON) -m pytest -m power $(ARGS)
 
+peers: $(STAMP) ## judge the same streams with other libraries, each in an environment of its own
+	@PYTHON=$(CURDIR)/$(PYTHON) sh bench/peers/setup.sh
+	@$(PYTHON) bench/peers/run.py $(ARGS)
+
 servers: $(STAMP) ## drive real model servers, each in a virtual environment of its own
 	@command -v java >/dev/null || { $(call debian,default-jre-headless); }
 	@$(PYTHON) -m pytest -m servers $(ARGS)
@@ -87,7 +91,7 @@ lock: $(STAMP) ## write the hash-pinned requirements anew from pyproject.toml
 	@rm -rf $(VENV)-uv
 
 clean: ## remove everything that make made
-	rm -rf $(VENV) $(VENV)-uv build dist .demo .bench .servers bench/.build
+	rm -rf $(VENV) $(VENV)-uv build dist .demo .bench .servers .peers bench/.build
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
