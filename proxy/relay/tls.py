@@ -64,23 +64,33 @@ class ListenerTls:
         self._files = _Files(
             [settings.certificate, settings.key, settings.client_ca], settings.reload_s
         )
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.context.minimum_version = ssl.TLSVersion.TLSv1_2
-        self.context.set_alpn_protocols(["http/1.1"])
-        self._load()
+        self._current = self._make()
+        self.context = self._make()
+        """What the server is given, once. Each handshake is led on to the newest files."""
+        self.context.sni_callback = self._lead_on
 
-    def _load(self) -> None:
-        self.context.load_cert_chain(self._settings.certificate, self._settings.key)
-        if self._settings.client_ca is not None:
-            # An authority that was taken out of the file stays trusted until a restart.
-            self.context.load_verify_locations(self._settings.client_ca)
-            self.context.verify_mode = ssl.CERT_REQUIRED
+    def _make(self) -> ssl.SSLContext:
+        settings = self._settings
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.set_alpn_protocols(["http/1.1"])
+        context.load_cert_chain(settings.certificate, settings.key)
+        if settings.client_ca is not None:
+            context.load_verify_locations(settings.client_ca)
+            context.verify_mode = ssl.CERT_REQUIRED
+            # A session that is taken up again would not be verified again.
+            context.options |= ssl.OP_NO_TICKET
+            context.num_tickets = 0
+        return context
+
+    def _lead_on(self, line: ssl.SSLObject, _name: str | None, _outer: ssl.SSLContext) -> None:
+        line.context = self._current
 
     def refresh(self, _at_s: float) -> None:
         """Use the files' new content, if it is new and good."""
         if self._files.changed():
             try:
-                self._load()
+                self._current = self._make()
             except OSError as error:
                 log.warning("TLS of the data port: the old certificate stays: %s", error)
 

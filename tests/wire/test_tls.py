@@ -202,6 +202,43 @@ def test_a_new_certificate_is_used_without_a_restart(
     kit.run(scenario)
 
 
+def test_an_authority_that_was_taken_out_is_trusted_no_longer(
+    kit: type[Kit], pki: Path, tmp_path: Path
+) -> None:
+    """Clients of the authority that stands in the file now get through, those of the old do not.
+
+    The client that was served before cannot take its session up again either.
+    """
+    authority = tmp_path / "client-ca.pem"
+
+    async def scenario(house: House) -> None:
+        upstream = await house.upstream()
+        shutil.copy(pki / "ca.pem", authority)
+        tls = ServerTls(
+            certificate=str(pki / "server.pem"),
+            key=str(pki / "server.key"),
+            client_ca=str(authority),
+            reload_s=0.01,
+        )
+        await house.relay(upstream, listen=kit.Listen(tls=tls))
+        old, new = _client_context(pki, "client"), _client_context(pki, "stranger")
+        assert (await _ask(house, old))[0].endswith(b"ok")
+        shutil.copy(pki / "other.pem", authority)
+        async with asyncio.timeout(30):
+            while True:
+                try:
+                    assert (await _ask(house, new))[0].endswith(b"ok")
+                except (ssl.SSLError, ConnectionError, asyncio.IncompleteReadError):
+                    await asyncio.sleep(0.05)
+                else:
+                    break
+        with pytest.raises((ssl.SSLError, ConnectionError, asyncio.IncompleteReadError)):
+            await _ask(house, old)
+        assert len(upstream.requests) == 2
+
+    kit.run(scenario)
+
+
 @pytest.mark.parametrize(
     ("certificate", "options", "is_served"),
     [
