@@ -158,6 +158,7 @@ class Explainer:
         return "made"
 
     def _question(self, name: AlarmName, since_s: float | None) -> Question | None:
+        """Take out what is known of one side now; `None` when there is no reference."""
         evidence = self._monitors[name].evidence()
         if evidence is None:
             return None
