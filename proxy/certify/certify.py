@@ -24,20 +24,22 @@ from proxy.certify.answers import (
 from proxy.certify.conditional import conditional_of, questions
 from proxy.certify.drive import Answer, Line, Step
 from proxy.certify.files import CertifyError, hash_file
-from proxy.certify.inputs import Source, study_inputs, with_texts
+from proxy.certify.inputs import Inputs, Source, study_inputs, with_texts
 from proxy.certify.lesson import Teacher
 from proxy.certify.quality import Labels, certify_quality, read_labels
 from proxy.certify.recorded import Recorded, read_requests
 from proxy.clock import utc_text
-from proxy.monitors.settings import DriftSettings
+from proxy.monitors.settings import Monitors
 from proxy.payload.decode import Decoder
 from proxy.payload.settings import Payload, Redact
 from proxy.records import Model, Rows
 from proxy.relay.settings import Models, Upstream
+from proxy.stats.demands import Certainty
 from proxy.stats.floors import ErrorFloor, build_agreement
 from proxy.stats.latency import LatencyProfile, Timing, build_latency
 from proxy.stats.profile import Profile, build_profile
-from proxy.stats.self_test import self_test
+from proxy.stats.resampling import PARTS as STEPS
+from proxy.stats.self_test import SelfTest, self_test
 
 ANSWER_CONCURRENCY: Final = 8
 """Requests running while answers are collected; their latency is not certified."""
@@ -77,6 +79,10 @@ class Order:
     """Rows of the reference kept in the benchmark, redacted; 0: none."""
     labels: Labels = field(default_factory=Labels)
     """True outcomes of the requests, for the certified quality."""
+    monitors: Monitors = field(default_factory=Monitors)
+    """What will be watched, for the self-test."""
+    expected_run_length_s: float = 31_536_000.0
+    """Seconds between false alarms that the alarms promise, for the self-test."""
     model_files: Mapping[Model, Path] = field(default_factory=dict)
     """Files of the models, for their hashes. Without one, its answers are hashed instead."""
 
@@ -170,7 +176,7 @@ async def certify(order: Order, progress: Progress, rng: np.random.Generator) ->
         input=inputs.profile,
         schema=inputs.schema,
         learned=with_texts(lesson.learned, inputs.text_columns),
-        self_test=self_test(inputs.columns, inputs.profile, rng, DriftSettings().rule()),
+        self_test=_try(order, inputs, progress, rng),
         sample=inputs.sample(order.keep_sample, rng),
         outputs={
             model.value: _profile_answers(one.decoded, rows, inputs.profile, rng)
@@ -189,6 +195,16 @@ async def certify(order: Order, progress: Progress, rng: np.random.Generator) ->
         requests=len(requests),
         warnings=(*inputs.warnings, *lesson.warnings(), *_warn_of_answers(measured, order), *notes),
     )
+
+
+def _try(order: Order, inputs: Inputs, progress: Progress, rng: np.random.Generator) -> SelfTest:
+    """Test the input profile with the reference, by the settings it will be watched with."""
+    tick_s = order.monitors.tick_s
+    certainty = Certainty(
+        run_length_ticks=order.expected_run_length_s / tick_s, min_ticks=order.monitors.min_ticks
+    )
+    step = progress.begin("self-test", STEPS)
+    return self_test(inputs.subject(), rng, order.monitors.input.rule(tick_s), certainty, step)
 
 
 def _profile_answers(

@@ -16,10 +16,9 @@ from proxy.certify.certify import Order, certify
 from proxy.certify.drive import Step
 from proxy.certify.files import CertifyError
 from proxy.certify.quality import told_of
+from proxy.certify.telling import show_self_test
 from proxy.stats.reference import ColumnProfile
 
-MAX_SEEN: Final = 8
-"""Columns of which is told what will be seen; all of them stand in the file."""
 MAX_NOTES: Final = 8
 
 
@@ -108,7 +107,8 @@ def show(benchmark: Benchmark, console: Console) -> None:
         console.print(f"The models differ in {share:.2%} of {benchmark.agreement.n:,} answers")
     for sentence in told_of(benchmark.quality):
         console.print(sentence, highlight=False, markup=False, soft_wrap=True)
-    _show_self_test(benchmark, console)
+    if benchmark.self_test is not None:
+        show_self_test(benchmark.self_test, console)
     profiles = {"input": benchmark.input, **benchmark.outputs}
     of_columns = [f"{side}: {text}" for side, one in profiles.items() for text in one.warnings]
     of_test = benchmark.self_test.warnings if benchmark.self_test is not None else ()
@@ -117,21 +117,6 @@ def show(benchmark: Benchmark, console: Console) -> None:
         console.print(f"[yellow]note[/] {warning}", highlight=False)
     if len(said) > MAX_NOTES:
         console.print(f"and {len(said) - MAX_NOTES} more notes in the file")
-
-
-def _show_self_test(benchmark: Benchmark, console: Console) -> None:
-    """Tell people what this benchmark will be able to see."""
-    if benchmark.self_test is None:
-        return
-    seen = [
-        f"{one.column} {one.within_10000_rows:+.2g} {one.unit}"
-        for one in benchmark.self_test.detectable
-        if one.within_10000_rows is not None
-    ]
-    if seen:
-        more = f" and {len(seen) - MAX_SEEN} more" if len(seen) > MAX_SEEN else ""
-        shown = ", ".join(seen[:MAX_SEEN])
-        console.print(f"Will see within 10,000 rows: {shown}{more}", highlight=False)
 
 
 def _quantile_ms(latency: ColumnProfile, level: float) -> str:

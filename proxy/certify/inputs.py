@@ -31,6 +31,7 @@ from proxy.payload.settings import Payload, Redact
 from proxy.records import Rows, Side
 from proxy.stats.profile import Profile, build_profile
 from proxy.stats.reference import Kind, build_column
+from proxy.stats.resampling import Subject
 from proxy.stats.streaming import Digest
 
 MIN_SUPPLEMENT: Final = 100
@@ -58,6 +59,8 @@ class Inputs:
 
     columns: Columns
     """Reference rows as they are watched; blocks of them when there are too many to hold."""
+    times_s: list[float] | None
+    """UTC seconds of these rows; `None`: not known."""
     profile: Profile
     schema: Schema | None
     text_columns: frozenset[str]
@@ -68,6 +71,10 @@ class Inputs:
     def sample(self, n: int, rng: np.random.Generator) -> ReferenceSample | None:
         """Give rows to keep: see `keep_sample`."""
         return keep_sample(self.columns, self.profile, n, rng)
+
+    def subject(self) -> Subject:
+        """Give what the self-test looks at."""
+        return Subject(columns=self.columns, profile=self.profile, times_s=self.times_s)
 
 
 def study_inputs(
@@ -106,6 +113,7 @@ def study_inputs(
     profile, told = _supplemented(profile, asked, set(studied.columns), ordered=source.ordered)
     return Inputs(
         columns=studied.columns,
+        times_s=studied.times_s,
         profile=profile,
         schema=_schema(studied, asked),
         text_columns=studied.text_columns,

@@ -56,6 +56,8 @@ def certify(
         ordered=not unordered,
         time_column=time,
         keep_sample=keep_sample,
+        monitors=loaded.monitors,
+        expected_run_length_s=loaded.alarms.expected_run_length_s,
         labels=Labels(path=labels, wish=wish_of(loaded.monitors.labels)),
     )
     try:

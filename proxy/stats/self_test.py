@@ -8,7 +8,7 @@ the profile of the other half: what alarms there would alarm in production witho
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -21,6 +21,7 @@ from proxy.stats.drift import ProfileWatch, chosen
 from proxy.stats.functionals import N_SPECIAL_BINS, Floats
 from proxy.stats.profile import Profile, build_profile
 from proxy.stats.reference import ColumnProfile, Kind
+from proxy.stats.resampling import ROWS_PER_TICK, Replayed, Subject, replay
 from proxy.stats.streams import WatchedStream, watch_columns
 
 YEAR_OF_TICKS: Final = 3_153_600.0
@@ -31,6 +32,11 @@ STEPS: Final = 24
 FEW: Final = 1_000
 MANY: Final = 10_000
 MAX_NAMED: Final = 5
+NOTED_SHIFT: Final = 0.25
+NOTED_SHARE: Final = 0.05
+MOST_ROWS: Final = 1e8
+"""What needs more rows is never seen."""
+FEW_INDEPENDENT: Final = 500.0
 
 
 class Detectable(Struct, frozen=True, kw_only=True):
@@ -42,6 +48,17 @@ class Detectable(Struct, frozen=True, kw_only=True):
     within_1000_rows: float | None
     """The smallest shift found within 1,000 rows on average. `None`: none is."""
     within_10000_rows: float | None
+    shift: float = 0.0
+    """A shift that people would want to know of: 0.25 sd, or 5 % of the rows."""
+    rows: int | None = None
+    """Rows until that is found, on average. `None`: it is never found."""
+
+    def sentence(self) -> str:
+        """Say what will be seen, such as `age: +0.25 sd in 2,900 rows`."""
+        what = f"+{self.shift:g} sd" if self.unit == "sd" else f"{self.shift:.0%} of a new category"
+        if self.rows is None:
+            return f"{self.column}: {what} is never seen"
+        return f"{self.column}: {what} in {self.rows:,} rows"
 
 
 class SelfTest(Struct, frozen=True, kw_only=True):
@@ -54,40 +71,53 @@ class SelfTest(Struct, frozen=True, kw_only=True):
     """Alarms in those ticks; at most one was to be expected in a year."""
     halves_blamed: tuple[str, ...]
     """Columns that differ between the halves: seasonal, or changed while the data were taken."""
+    replayed: Replayed | None = None
+    """What a watch said to blocks of the reference. `None`: the reference is too small."""
     warnings: tuple[str, ...]
 
 
 def self_test(
-    columns: Mapping[str, Sequence[Scalar]],
-    profile: Profile,
+    subject: Subject,
     rng: np.random.Generator,
     rule: DriftRule,
-    rows_per_tick: int = 100,
+    certainty: Certainty,
+    step: Callable[[], None],
 ) -> SelfTest:
     """Test a benchmark's input profile with the reference it was made of.
 
     Args:
-        columns: the reference rows, in order of time when the profile says so.
-        profile: their profile.
-        rng: shuffles the rows when they are not in order of time.
+        subject: the reference.
+        rng: draws blocks, and shuffles the rows when they are not in order of time.
         rule: what the monitor will forgive.
-        rows_per_tick: rows of one tick in production, about.
+        certainty: the budget of false alarms that the monitor will keep.
+        step: called a hundred times while it goes on.
     """
-    certainty = Certainty(run_length_ticks=YEAR_OF_TICKS)
+    profile = subject.profile
     found = detectable(profile, rule, certainty)
-    ticks, alarms, blamed = _halves(columns, profile, rng, rule, rows_per_tick)
-    warnings = list(_warn_of_blind(found))
+    ticks, alarms, blamed = _halves(subject, rng, rule, certainty)
+    replayed = None
+    if chosen(profile, rule):
+        replayed = replay(subject, rng, rule, certainty, step)
+    warnings = [*_warn_of_blind(found), *_warn_of_dependence(profile)]
     if alarms:
         named = ", ".join(blamed[:MAX_NAMED])
         warnings.append(
             f"one half of the reference alarms against the other ({named}): these columns change "
             "with the season or changed meanwhile; they will alarm in production, too"
         )
+    if replayed is not None and replayed.alarms:
+        named = ", ".join([*replayed.columns][:MAX_NAMED])
+        warnings.append(
+            f"the reference alarms against itself {replayed.alarms} times in {replayed.ticks:,} "
+            f"ticks ({named}): its rows depend on each other over longer spans than it can show; "
+            "give a longer reference in order of time"
+        )
     return SelfTest(
         detectable=found,
         halves_ticks=ticks,
         halves_alarms=alarms,
         halves_blamed=tuple(blamed),
+        replayed=replayed,
         warnings=tuple(warnings),
     )
 
@@ -101,9 +131,18 @@ def detectable(profile: Profile, rule: DriftRule, certainty: Certainty) -> tuple
     for column, stream in zip(columns, streams, strict=True):
         needed = math.log(certainty.run_length_ticks * stream.table.n_bets * total / stream.weight)
         few, many = (_smallest(column, stream, needed / rows) for rows in (FEW, MANY))
-        unit = "sd" if column.kind is Kind.NUMERIC else "share"
+        is_number = column.kind is Kind.NUMERIC
+        shift = NOTED_SHIFT if is_number else NOTED_SHARE
+        rows = rows_needed(column, stream, shift, needed)
         found.append(
-            Detectable(column=column.name, unit=unit, within_1000_rows=few, within_10000_rows=many)
+            Detectable(
+                column=column.name,
+                unit="sd" if is_number else "share",
+                within_1000_rows=few,
+                within_10000_rows=many,
+                shift=shift,
+                rows=_rounded(rows) if rows < MOST_ROWS else None,
+            )
         )
     return tuple(found)
 
@@ -143,14 +182,16 @@ def _shifted(column: ColumnProfile, masses: Floats, shift: float) -> Floats:
     return moved
 
 
+def _rounded(rows: float) -> int:
+    """Give rows with two digits: the figure is an average, right within a third."""
+    return int(float(f"{max(rows, 1.0):.2g}"))
+
+
 def _halves(
-    columns: Mapping[str, Sequence[Scalar]],
-    profile: Profile,
-    rng: np.random.Generator,
-    rule: DriftRule,
-    rows_per_tick: int,
+    subject: Subject, rng: np.random.Generator, rule: DriftRule, certainty: Certainty
 ) -> tuple[int, int, list[str]]:
     """Show each half of the reference to the profile of the other; give ticks, alarms, columns."""
+    columns, profile = subject.columns, subject.profile
     n = len(next(iter(columns.values()), ()))
     order = np.arange(n) if profile.ordered else rng.permutation(n)
     halves = [
@@ -160,12 +201,12 @@ def _halves(
     ticks, alarms, blamed = 0, 0, dict[str, None]()
     for known, shown in (halves, reversed(halves)):
         own = build_profile(known, rng, ordered=profile.ordered)
-        if not chosen(own, rule) or own.n < rows_per_tick:
+        if not chosen(own, rule) or own.n < ROWS_PER_TICK:
             continue
-        watch = ProfileWatch(own, rule, Certainty(run_length_ticks=YEAR_OF_TICKS))
+        watch = ProfileWatch(own, rule, certainty)
         breached = False
-        for start in range(0, len(next(iter(shown.values()))), rows_per_tick):
-            _show(watch, shown, start, rows_per_tick)
+        for start in range(0, len(next(iter(shown.values()))), ROWS_PER_TICK):
+            _show(watch, shown, start, ROWS_PER_TICK)
             ticks += 1
             now = watch.watch.breach is not None
             alarms += now and not breached
@@ -189,6 +230,23 @@ def _show(watch: ProfileWatch, columns: Mapping[str, Sequence[Scalar]], start: i
         )
     )
     watch.tick()
+
+
+def _warn_of_dependence(profile: Profile) -> list[str]:
+    """Say which columns have a reference that is worth few independent rows."""
+    few: list[str] = []
+    for column in profile.columns:
+        location = (column.design_effects or {}).get("location", 1.0)
+        if location > 1 and column.n / location < FEW_INDEPENDENT:
+            few.append(f"{column.name} ({column.n / location:,.0f})")
+    if not few:
+        return []
+    named = ", ".join(few[:MAX_NAMED]) + (", ..." if len(few) > MAX_NAMED else "")
+    told = (
+        f"rows depend on each other: the reference is worth few independent rows for {named}; a "
+        "longer reference would show smaller shifts"
+    )
+    return [told]
 
 
 def _warn_of_blind(found: Sequence[Detectable]) -> list[str]:
