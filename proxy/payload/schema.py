@@ -236,7 +236,7 @@ def _of_answers(column: Column, seen: Mapping[str, _Seen]) -> Column:
     classes = seen[column.name].classes()
     fills = 0 <= column.low <= _NEAR_END and 1 - _NEAR_END <= column.high <= 1
     return msgspec.structs.replace(
-        column, low=None, high=None, classes=classes, is_share=classes is None and fills
+        column, low=None, high=None, classes=classes, is_share=classes is None and bool(fills)
     )
 
 

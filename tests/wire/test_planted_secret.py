@@ -26,6 +26,9 @@ import numpy as np
 import pytest
 
 from proxy import benchmark
+from proxy.payload.schema import infer
+from proxy.records import Model as CertifiedModel
+from proxy.records import Rows, Side
 from proxy.stats.floors import ErrorFloor
 from proxy.stats.profile import build_profile
 
@@ -99,8 +102,12 @@ class Receiver(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Keep head and body."""
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
-        self.taken[self.path].append(self.headers.as_bytes() + body)
-        self.send_response(204)
+        taken = self.taken[self.path]
+        taken.append(self.headers.as_bytes() + body)
+        # Every seventh event is asked for once more.
+        is_refused = self.path == "/events" and len(taken) % 7 == 0
+        self.send_response(503 if is_refused else 204)
+        self.send_header("Content-Length", "0")
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
@@ -166,12 +173,24 @@ def configuration(data: int, admin: int, model: int, receiver: int) -> dict[str,
 def certified() -> bytes:
     """Give a benchmark of a model that does not fail, of which traffic is far away."""
     rng = np.random.default_rng(1)
+    answer = Rows(
+        exchange_id=1,
+        at_s=0.0,
+        model=CertifiedModel.CANDIDATE,
+        side=Side.OUTPUT,
+        columns=("p", "label"),
+        values=(rng.normal(size=500).tolist(), ["yes", "no"] * 250),
+        n=500,
+    )
+    schema = infer(Side.OUTPUT, {}, [answer])
+    assert schema is not None
     made = benchmark.Benchmark(
         created_utc="2026-01-01T00:00:00Z",
         models={"candidate": "new", "stable": "old"},
         input=build_profile({"a": list(rng.normal(size=500))}, rng, ordered=True),
         outputs={"candidate": build_profile({"p": list(rng.normal(size=500))}, rng, ordered=True)},
         errors={"candidate": ErrorFloor(n=5000, failed={})},
+        output_schemas={"candidate": schema, "stable": schema},
     )
     return benchmark.dump(made)
 
@@ -270,7 +289,25 @@ def requests() -> list[tuple[str, bytes, dict[str, str]]]:
         ("/invocations", f"a,{SECRET}\n1,{WORD}\n".encode(), {"content-type": "text/csv"}),
         ("/predict", part.encode(), {"content-type": MULTIPART}),
         ("/predict", file.encode(), {"content-type": MULTIPART}),
+        ("/invocations", recordio(), {"content-type": "application/x-recordio-protobuf"}),
     ]
+
+
+def field(number: int, data: bytes) -> bytes:
+    """Write a field of protobuf."""
+    return bytes([number << 3 | 2, len(data)]) + data
+
+
+def recordio() -> bytes:
+    """Give a record with a secret as a name, as bytes, as id, metadata and configuration."""
+    number = field(2, field(1, b"\0\0\x80\x3f"))
+    secret = SECRET.encode()
+    named = field(1, field(1, secret) + field(2, number))
+    opaque = field(1, field(1, b"photo") + field(2, field(9, field(1, WORD.encode()))))
+    texts = field(3, secret) + field(4, WORD.encode()) + field(5, secret)
+    record = named + opaque + texts
+    padding = b"\0" * (-len(record) % 4)
+    return b"\x0a\x23\xd7\xce" + len(record).to_bytes(4, "little") + record + padding
 
 
 def traffic(port: int) -> None:
@@ -307,6 +344,8 @@ def test_a_planted_secret_is_kept_and_said_nowhere(tmp_path: Path) -> None:
     # The search means something only if the traffic did arrive where it is looked for.
     assert b'captures_total{result="decoded",side="input"}' in said["/metrics"], said["/metrics"]
     assert b'sink_events_total{result="undecodable",type="request"}' in said["/metrics"]
+    assert b'sink_events_total{result="retried",type="request"}' in said["/metrics"]
+    assert b"output: column unknown" in said["/api/v1/alarms"]
     assert any(name.startswith("state/") for name in said)
     assert taken["/alerts"], said["/api/v1/alarms"]
     kinds = {b"inference.request", b"inference.response"}
