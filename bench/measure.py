@@ -97,10 +97,17 @@ class Program:
 
     def pin(self, core: int) -> None:
         """Move it to another core."""
+        self._allow({core})
+
+    def free(self) -> None:
+        """Let it run on both cores."""
+        self._allow({PROXY_CORE, LOAD_CORE})
+
+    def _allow(self, cores: set[int]) -> None:
         for pid in self.pids():
             for task in Path(f"/proc/{pid}/task").iterdir():
                 with contextlib.suppress(OSError):
-                    os.sched_setaffinity(int(task.name), {core})
+                    os.sched_setaffinity(int(task.name), cores)
 
     def stop(self) -> None:
         """End the whole group."""
@@ -134,11 +141,11 @@ class Running:
                 time.sleep(2)
                 self.program.spread()
 
-    def measure(self, what: tuple[int, int, float, str], *, core: int, rank: int = 0) -> Run:
-        """Put load on it: (connections, body bytes, seconds, kind)."""
+    def measure(self, what: tuple[int, int, float, str], *, core: int | None, rank: int = 0) -> Run:
+        """Put load on it: (connections, body bytes, seconds, kind); from any core with `None`."""
         before = self.program.cpu_ns() if self.program else 0
         words = [str(word) for word in (self.port, *what)]
-        prefix = ["taskset", "-c", str(core)]
+        prefix = [] if core is None else ["taskset", "-c", str(core)]
         if rank and os.geteuid() == 0:
             prefix = ["chrt", "-f", str(rank), *prefix]
         done = subprocess.run(

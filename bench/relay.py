@@ -25,6 +25,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import median
 
 from contenders import BUILD, CONTENDERS, HERE, TWO_WORKERS, Contender, Place
 from measure import LOAD_CORE, PROXY_CORE, Program, Run, Running, free_ports, wait_for
@@ -128,19 +129,28 @@ def say(round_: int, cell: Cell, contender: Contender, run: Run) -> None:
 
 
 def workers(options: argparse.Namespace) -> str:
-    """Measure two relay workers against one, both cores free for everything."""
+    """Measure two relay workers against one in turns, both cores free for everything."""
     one = next(contender for contender in CONTENDERS if contender.name == "ours full")
-    lines = []
+    runs: dict[str, list[Run]] = {one.name: [], TWO_WORKERS.name: []}
+    what = (64, 2048, max(options.seconds, 1.0), "same")
     with stage([one, TWO_WORKERS], 0, 0) as running:
+        for program in stage.upstreams:  # type: ignore[attr-defined]  # see `stage`
+            program.free()
         for each in running:
             if each.program is not None:
-                for pid in each.program.pids():
-                    os.sched_setaffinity(pid, {PROXY_CORE, LOAD_CORE})
-        for each in (*running, *reversed(running)):
-            each.measure((64, 2048, each.contender.warm_s, "same"), core=LOAD_CORE)
-            run = each.measure((64, 2048, max(options.seconds, 1.0), "same"), core=LOAD_CORE)
-            lines.append(f"{each.contender.name}: {run.rps:.0f}/s, p99 {run.p99_us:.0f} us")
-    return "\n".join(lines)
+                each.program.free()
+        for round_ in range(options.rounds):
+            for each in running if round_ % 2 == 0 else reversed(running):
+                each.measure((64, 2048, each.contender.warm_s, "same"), core=None)
+                runs[each.contender.name].append(each.measure(what, core=None))
+    single, double = runs.values()
+    ratio = median(b.rps / a.rps for a, b in zip(single, double, strict=True))
+    return (
+        f"Two relay workers over one, c=64, 2 KiB, both cores free for everything: {ratio:.2f} "
+        f"({median(r.rps for r in single):.0f}/s and {median(r.rps for r in double):.0f}/s, "
+        f"p99 {median(r.p99_us for r in single):.0f} and "
+        f"{median(r.p99_us for r in double):.0f} us, medians of {options.rounds})."
+    )
 
 
 def memory(options: argparse.Namespace) -> str:
@@ -149,7 +159,7 @@ def memory(options: argparse.Namespace) -> str:
     with stage([bare], 0, 0) as (running,):
         running.measure((64, 262_144, max(options.seconds, 2.0), "same"), core=LOAD_CORE)
         size = running.program.rss_mib() if running.program else 0.0
-    return f"relay under 64 x 256 KiB uploads: {size:.0f} MiB resident"
+    return f"The relay under 64 uploads of 256 KiB at once: {size:.0f} MiB resident."
 
 
 def choose(options: argparse.Namespace) -> tuple[list[Cell], list[Contender]]:
@@ -177,6 +187,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--seconds", type=float, default=1.0)
     parser.add_argument("--cells", default="", help="names, separated by commas")
+    parser.add_argument("--extras", action="store_true", help="only workers and memory")
     parser.add_argument("--contenders", default="", help="names, separated by commas")
     parser.add_argument("--fifo", action="store_true", help="real-time scheduling; needs root")
     parser.add_argument("--gate", action="store_true", help="fail when CPU is far above the floor")
@@ -188,6 +199,9 @@ def main() -> int:
         subprocess.run(["sh", str(HERE / "setup.sh")], check=True)
     if len(os.sched_getaffinity(0)) < 2:  # noqa: PLR2004  # one for the proxy, one for the load
         raise SystemExit("two cores are needed: one for the proxy, one for load and upstream")
+    if options.extras:
+        print(f"{workers(options)}\n\n{memory(options)}")
+        return 0
     cells, contenders = choose(options)
     results: Results = {}
     for delay_ms in sorted({cell.delay_ms for cell in cells}):
@@ -197,7 +211,7 @@ def main() -> int:
         return judge(cpu_over_floor(results))
     text = tables(results)
     if not options.cells:
-        text += f"\n{workers(options)}\n{memory(options)}\n"
+        text += f"\n{workers(options)}\n\n{memory(options)}\n"
     print(text)
     (BUILD / "results.json").write_text(
         json.dumps(
