@@ -86,7 +86,8 @@ def _measure(measure: Measure) -> Iterator[str]:
 
 
 def _evidence(evidence: Evidence, subject: str) -> Iterator[str]:
-    for column in evidence.columns[:MAX_COLUMNS]:
+    loud = [one for one in evidence.columns if one.is_blamed] or evidence.columns
+    for column in loud[:MAX_COLUMNS]:
         if column.bars or column.name != subject:  # else all of it stands above
             yield from _column(column)
     for part in evidence.sub_populations[:MAX_COLUMNS]:

@@ -16,6 +16,8 @@ MAX_CURVES: Final = 5
 MAX_MARKS: Final = 16
 TOUCHING: Final = 16.0
 """Closer marks share one label."""
+HALF_TIME: Final = 28.0
+"""Half the width of a time of day: labels do not leave the plot."""
 GAP: Final = 3.5
 """A pause of so many usual steps is a gap."""
 _FRAME: Final = Frame(760, 236, 54, 14, 24, 30)
@@ -124,7 +126,7 @@ def _times(span: _Span) -> list[Markup]:
     at_s = -(-span.begin_s // step_s) * step_s
     ticks = []
     while at_s <= span.end_s:
-        x = f"{_FRAME.x(span.share(at_s)):.1f}"
+        x = f"{min(_FRAME.x(span.share(at_s)), _FRAME.width - HALF_TIME):.1f}"
         text = datetime.fromtimestamp(at_s, UTC).strftime(style)
         ticks.append(el("text", {"x": x, "y": _FRAME.height - 8, "class": "label mid"}, text))
         at_s += step_s

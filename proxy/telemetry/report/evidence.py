@@ -177,6 +177,7 @@ def _of_stream(stream: _Stream, threshold: float) -> Column:
         interval=stream.interval,
         unit=stream.unit,
         strength=max(0.0, stream.evidence / threshold) if threshold > 0 else None,
+        is_blamed=stream.blamed,
         n_reference=stream.n_reference,
         n_current=stream.n,
         auc=stream.distances.auc if stream.unit == "sd" else None,
@@ -216,6 +217,7 @@ def _with_blame(column: Column, blame: Blame | None) -> Column:
     return replace(
         column,
         summary=blame.summary or column.summary,
+        is_blamed=True,
         effect=blame.effect,
         interval=blame.interval,
         unit=blame.unit,

@@ -105,15 +105,15 @@ def _figures(measure: Measure) -> Iterator[Markup]:
 
 
 def _evidence(at: int, evidence: Evidence, measure: Measure) -> Iterator[Markup]:
-    plain = []
-    for place, column in enumerate(evidence.columns):
-        name = f"h{at}-{place}"
-        if column.bars:
-            yield _column(name, column, evidence.alarm)
-        elif column.name != measure.subject:  # all that is known of the subject stands above
-            plain.append(_column(name, column, evidence.alarm))
-    if plain:
-        yield el("div", {"class": "cards"}, *plain)
+    columns = list(enumerate(evidence.columns))
+    loud = [(place, one) for place, one in columns if one.is_blamed] or columns
+    others = [(place, one) for place, one in columns if (place, one) not in loud]
+    yield from _columns(at, loud, evidence, measure)
+    if others:
+        noun = "column" if len(others) == 1 else "columns"
+        title = f"{len(others)} other {noun}, beside those that the alarm rests on"
+        cards = _columns(at, others, evidence, measure)
+        yield el("details", {"class": "others"}, el("summary", {}, title), *cards)
     if evidence.sub_populations:
         yield _sub_populations(evidence.sub_populations)
     if evidence.separation is not None:
@@ -126,11 +126,28 @@ def _evidence(at: int, evidence: Evidence, measure: Measure) -> Iterator[Markup]
         yield el("p", {"class": "note"}, words.sentence(evidence.reason))
 
 
+def _columns(
+    at: int, columns: Sequence[tuple[int, Column]], evidence: Evidence, measure: Measure
+) -> Iterator[Markup]:
+    """Give a card for each column; those without a plot stand in two rows."""
+    plain = []
+    for place, column in columns:
+        name = f"h{at}-{place}"
+        if column.bars:
+            yield _column(name, column, evidence.alarm)
+        elif column.name != measure.subject:  # all that is known of the subject stands above
+            plain.append(_column(name, column, evidence.alarm))
+    if plain:
+        yield el("div", {"class": "cards"}, *plain)
+
+
 def _column(name: str, column: Column, alarm: AlarmName) -> Markup:
     css = "output" if alarm in _OUTPUTS else "input"
     picture: list[Child] = []
     if column.bars:
-        picture = [plots.histogram(name, column.name, column.bars, css), _numbers(column)]
+        drawn = plots.histogram(name, column.name, column.bars, css)
+        legend = el("p", {"class": "faint small"}, "Bars: now. Line: as certified.")
+        picture = [drawn, legend, _numbers(column)]
     return el(
         "article",
         {"class": "card column" if picture else "card"},
@@ -156,9 +173,9 @@ def column_figures(column: Column) -> Iterator[tuple[str, str]]:
         yield "PSI", _beside(column.psi, column.psi_null, "")
     if column.wasserstein_sd is not None:
         yield "Wasserstein", _beside(column.wasserstein_sd, column.wasserstein_null, " sd")
-    if column.new_share is not None:
+    if column.new_share:
         yield "New to the reference", words.quantity(column.new_share, "share")
-    if column.missing is not None:
+    if column.missing is not None and any(column.missing):
         was, now = column.missing
         yield "Missing", f"{words.quantity(was, 'share')} → {words.quantity(now, 'share')}"
     if column.n_current:

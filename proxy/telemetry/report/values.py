@@ -26,6 +26,8 @@ class Column(Struct, frozen=True, kw_only=True):
     unit: str = ""
     strength: float | None = None
     """Evidence over what an alarm needs. `None`: not told."""
+    is_blamed: bool = False
+    """The alarm rests on it; the others are shown beside it."""
     n_reference: int = 0
     n_current: int = 0
     shift_sd: float | None = None

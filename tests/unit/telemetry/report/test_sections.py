@@ -111,6 +111,26 @@ def test_each_column_with_bars_is_drawn_and_told_in_figures() -> None:
     assert written.text.count("<svg") == 2
 
 
+def test_columns_to_blame_stand_before_the_others() -> None:
+    """What the alarm does not rest on can be opened; with nobody to blame nothing is hidden."""
+    bars = (HistogramBin(label="a", reference=0.1, current=0.9),)
+    quiet = Column(name="wind", summary="", bars=bars)
+    loud = Column(name="temperature", summary="", bars=bars, is_blamed=True)
+    for columns, n_hidden in (((quiet, loud), 1), ((quiet, quiet), 0)):
+        known = Evidence(alarm=AlarmName.INPUT_DRIFT, at_utc="", columns=columns)
+        written = alarm_section(0, a_measure(), (known,)).text
+        assert written.count('class="others"') == n_hidden
+        assert written.count("<svg") == 2
+    assert (
+        "1 other column,"
+        in alarm_section(
+            0,
+            a_measure(),
+            (Evidence(alarm=AlarmName.INPUT_DRIFT, at_utc="", columns=(quiet, loud)),),
+        ).text
+    )
+
+
 def test_agreement_stands_beside_what_was_certified() -> None:
     """With interval and sample; what was not measured is not drawn."""
     view = AgreementView(
