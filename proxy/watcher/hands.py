@@ -86,7 +86,6 @@ class Hands:
         for transition in turn.transitions:
             self.write("transition", transition)
             tools.metrics.transition(transition)
-            self._keep_evidence(transition)
         for alarm in self._pipeline.alarms.values():
             tools.metrics.alarm(alarm)
         tick = self._recorder.choose(turn)
@@ -94,6 +93,8 @@ class Hands:
             self.write("tick", tick)
         for action in turn.decision.actions:
             self._do(action)
+        for transition in turn.transitions:
+            self._keep_evidence(transition)
         for name in DETAILED:
             tools.metrics.detail(name, self._pipeline.detail(name))
         tools.metrics.labels(self._pipeline.label_news())
