@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from proxy.records import (
 )
 
 Columns = dict[str, list[Scalar]]
+Captured = Callable[[str, Message | None, Message | None], Capture]
 
 
 class Reading:
@@ -113,6 +115,12 @@ class Reading:
         columns |= found.timings
         assert all(len(values) == found.n for values in columns.values())
         return columns
+
+
+@pytest.fixture(scope="session")
+def captured() -> Captured:
+    """Give a function that makes a capture, for tests that bring a decoder of their own."""
+    return lambda path, request, response: Capture(Reading.exchange(), path, request, response)
 
 
 @pytest.fixture

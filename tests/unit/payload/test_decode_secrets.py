@@ -8,9 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from proxy.payload.decode import Decoder
-from proxy.payload.settings import Payload, Redact
-from proxy.records import Capture, Exchange, Message, Model, Position
+from proxy.payload.settings import Redact
+from proxy.records import Message
 
 V1 = "/v1/models/m:predict"
 FORM = "application/x-www-form-urlencoded"
@@ -23,33 +22,6 @@ def message(body: bytes, truncated: bool = False, **fields: str) -> Message:
     return Message(
         {name.replace("_", "-"): value for name, value in fields.items()}, body, truncated
     )
-
-
-EXCHANGE = Exchange(
-    id=1,
-    pair_id=None,
-    model=Model.CANDIDATE,
-    position=Position.SERVING,
-    route="other",
-    started_s=10.0,
-    connected_s=10.0,
-    first_byte_s=10.1,
-    finished_s=10.2,
-    status=200,
-    failure=None,
-    failed_over=False,
-    replayed=False,
-    request_bytes=1,
-    response_bytes=1,
-    in_flight=1,
-    stream=None,
-    capture=1.0,
-)
-
-
-def captured(path: str, request: Message | None, response: Message | None) -> Capture:
-    """Make a capture of one exchange."""
-    return Capture(EXCHANGE, path, request, response)
 
 
 def planted(value: Any) -> list[Any]:
@@ -92,33 +64,34 @@ BODIES: list[tuple[str, Any]] = [
 ]  # fmt: skip
 
 
-def kept(decoder: Decoder, path: str, body: bytes, **fields: str) -> str:
+def kept(reading: Any, path: str, body: bytes, **fields: str) -> str:
     """Give all that leaves the room for one body on both sides, as text."""
     made = message(body, **fields)
-    return msgspec.json.encode(decoder.decode(captured(path, made, made))).decode()
+    return msgspec.json.encode(reading.decoder.decode(reading.capture(path, made, made))).decode()
 
 
 @pytest.mark.parametrize(("path", "body"), BODIES, ids=[f"{i}" for i in range(len(BODIES))])
 @pytest.mark.parametrize("categories", ["certified", "hash", "clear"])
-def test_a_planted_secret_is_kept_nowhere(path: str, body: Any, categories: Any) -> None:
+def test_a_planted_secret_is_kept_nowhere(
+    reading: Any, path: str, body: Any, categories: Any
+) -> None:
     """In every position of a body, as value or key, and inside longer text."""
-    decoder = Decoder(Payload(), Redact(categories=categories))
+    reader = reading.with_(redact=Redact(categories=categories))
     variants = planted(body)
     assert len(variants) > 3
     for variant in variants:
-        assert SECRET not in kept(decoder, path, json.dumps(variant).encode())
+        assert SECRET not in kept(reader, path, json.dumps(variant).encode())
 
 
-def test_an_ordinary_word_is_kept_only_in_clear() -> None:
+def test_an_ordinary_word_is_kept_only_in_clear(reading: Any) -> None:
     """By default not even a string of no known shape leaves the room."""
     body = b'{"instances": [{"name": "Lovelace"}]}'
-    assert "Lovelace" not in kept(Decoder(Payload(), Redact()), V1, body)
-    assert "Lovelace" in kept(Decoder(Payload(), Redact(categories="clear")), V1, body)
+    assert "Lovelace" not in kept(reading.with_(redact=Redact()), V1, body)
+    assert "Lovelace" in kept(reading, V1, body)
 
 
-def test_a_secret_in_other_places_is_kept_nowhere() -> None:
+def test_a_secret_in_other_places_is_kept_nowhere(reading: Any) -> None:
     """Headers, paths, CSV, forms, multipart parts, events, lines and plain text."""
-    decoder = Decoder(Payload(), Redact(categories="clear"))
     places = [
         (f"/v1/models/{SECRET}:predict", b'{"instances": [[1]]}', {}),
         (V1, b'{"instances": [[1]]}', {"authorization": SECRET, "cookie": SECRET}),
@@ -133,12 +106,11 @@ def test_a_secret_in_other_places_is_kept_nowhere() -> None:
         ("/x", f"{{broken {SECRET}".encode(), {}),
     ]  # fmt: skip
     for path, body, fields in places:
-        assert SECRET not in kept(decoder, path, body, **fields), (path, fields)
+        assert SECRET not in kept(reading, path, body, **fields), (path, fields)
 
 
-def test_a_secret_in_recordio_is_kept_nowhere() -> None:
+def test_a_secret_in_recordio_is_kept_nowhere(reading: Any) -> None:
     """As the name of a feature or label, as bytes, as id, metadata and configuration, damaged."""
-    decoder = Decoder(Payload(), Redact(categories="clear"))
     secret = SECRET.encode()
     one = b"\x12\x06\x0a\x04\x00\x00\x80\x3f"
     for feature in (_field(1, secret) + _field(2, one), _field(2, _field(9, _field(1, secret)))):
@@ -146,9 +118,9 @@ def test_a_secret_in_recordio_is_kept_nowhere() -> None:
         record += _field(3, secret) + _field(4, secret) + _field(5, secret)
         body = b"\x0a\x23\xd7\xce" + len(record).to_bytes(4, "little") + record
         for sent in (body, body[:-10], secret + body, body + secret):
-            found = kept(decoder, "/invocations", sent, content_type=RECORDIO)
+            found = kept(reading, "/invocations", sent, content_type=RECORDIO)
             assert SECRET not in found
-    assert '"columns":' in kept(decoder, "/invocations", body, content_type=RECORDIO)
+    assert '"columns":' in kept(reading, "/invocations", body, content_type=RECORDIO)
 
 
 def _field(number: int, data: bytes) -> bytes:

@@ -2,47 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from proxy.payload.decode import Decoder
-from proxy.payload.settings import Payload, Redact
-from proxy.records import Capture, Exchange, Message, Model, Position, Rows, Scalar, Undecodable
+from proxy.payload.settings import Redact
 
-EXCHANGE = Exchange(
-    1, None, Model.CANDIDATE, Position.SERVING, "other",
-    started_s=1.0, connected_s=1.0, first_byte_s=1.1, finished_s=1.2, status=200,
-    failure=None, failed_over=False, replayed=False, request_bytes=10, response_bytes=20,
-    in_flight=1, stream=None, capture=1.0,
-)  # fmt: skip
+PATH = "/predict"
 TYPE = "multipart/form-data; boundary=b0"
+FIELDS = {"content-type": TYPE}
 
 
 def part(head: str, data: str | bytes) -> bytes:
     """Give one part."""
     raw = data.encode() if isinstance(data, str) else data
     return b"--b0\r\nContent-Disposition: form-data" + head.encode() + b"\r\n\r\n" + raw + b"\r\n"
-
-
-def read(
-    data: bytes, target: str = "/predict", kind: str = TYPE, redact: Redact | None = None
-) -> Rows | Undecodable:
-    """Decode a request body."""
-    request = Message({"content-type": kind}, data, False)
-    decoder = Decoder(Payload(), redact or Redact(categories="clear"))
-    (found,) = decoder.decode(Capture(EXCHANGE, target, request, None))
-    return found
-
-
-def columns(found: Rows | Undecodable) -> dict[str, list[Scalar]]:
-    """Give the columns of rows."""
-    assert isinstance(found, Rows)
-    return dict(zip(found.columns, found.values, strict=True))
-
-
-def reason(found: Rows | Undecodable) -> str:
-    """Give why there are none."""
-    assert isinstance(found, Undecodable)
-    return found.reason
 
 
 FORM = (
@@ -57,9 +31,9 @@ FORM = (
 
 @pytest.mark.parametrize("target", ["/predict", "/somewhere", "/predictions/kitten"])
 @pytest.mark.parametrize("kind", [TYPE, 'Multipart/Form-Data; charset=x; boundary="b0"'])
-def test_a_form_is_one_row(target: str, kind: str) -> None:
+def test_a_form_is_one_row(reading: Any, target: str, kind: str) -> None:
     """Numbers are numbers, an empty field is missing, of a file only the size is kept."""
-    assert columns(read(FORM, target, kind)) == {
+    assert reading.input(target, FORM, {"content-type": kind}) == {
         "age": [41.5],
         "city": ["york"],
         "note": [None],
@@ -68,21 +42,22 @@ def test_a_form_is_one_row(target: str, kind: str) -> None:
     }
 
 
-def test_rows_inside_a_form_are_rows() -> None:
+def test_rows_inside_a_form_are_rows(reading: Any) -> None:
     """A field that holds JSON under a usual name is read as such a body is."""
     form = part('; name="instances"', '[{"x": 1}, {"x": 2}]') + b"--b0--"
-    assert columns(read(form)) == {"x": [1, 2]}
+    assert reading.input(PATH, form, FIELDS) == {"x": [1, 2]}
 
 
-def test_what_looks_like_json_and_is_not_stays_text() -> None:
+def test_what_looks_like_json_and_is_not_stays_text(reading: Any) -> None:
     """A bracket does not make a sentence JSON."""
-    assert columns(read(part('; name="t"', "[sic] yes") + b"--b0--")) == {"t": ["[sic] yes"]}
+    form = part('; name="t"', "[sic] yes") + b"--b0--"
+    assert reading.input(PATH, form, FIELDS) == {"t": ["[sic] yes"]}
 
 
-def test_redaction_reaches_fields() -> None:
+def test_redaction_reaches_fields(reading: Any) -> None:
     """Pointers name fields as they name keys."""
     redact = Redact(categories="clear", drop=("/age",), mask=("/city",))
-    found = columns(read(FORM, redact=redact))
+    found = reading.with_(redact=redact).input(PATH, FORM, FIELDS)
     assert "age" not in found
     assert found["city"] == ["(masked)"]
 
@@ -102,11 +77,11 @@ def test_redaction_reaches_fields() -> None:
         (FORM, "multipart/mixed; boundary=b0", "unsupported_media"),
     ],
 )
-def test_damage_has_its_reason(data: bytes, kind: str, expected: str) -> None:
+def test_damage_has_its_reason(reading: Any, data: bytes, kind: str, expected: str) -> None:
     """No form makes the decoder fail."""
-    assert reason(read(data, kind=kind)) == expected
+    assert reading.input(PATH, data, {"content-type": kind}).reason == expected
 
 
-def test_a_form_where_the_protocol_has_none_is_told_as_such() -> None:
+def test_a_form_where_the_protocol_has_none_is_told_as_such(reading: Any) -> None:
     """Not as damaged JSON."""
-    assert reason(read(FORM, "/v1/models/m:predict")) == "unsupported_media"
+    assert reading.input("/v1/models/m:predict", FORM, FIELDS).reason == "unsupported_media"

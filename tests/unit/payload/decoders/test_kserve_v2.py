@@ -13,29 +13,9 @@ from hypothesis import strategies as st
 
 from proxy.payload.decode import Decoder
 from proxy.payload.settings import Payload, Redact
-from proxy.records import Capture, Exchange, Message, Model, Position, Rows
+from proxy.records import Message, Rows
 
 PATH = "/v2/models/iris/infer"
-_EXCHANGE = Exchange(
-    id=1,
-    pair_id=None,
-    model=Model.CANDIDATE,
-    position=Position.SERVING,
-    route="other",
-    started_s=1.0,
-    connected_s=1.0,
-    first_byte_s=1.0,
-    finished_s=1.0,
-    status=200,
-    failure=None,
-    failed_over=False,
-    replayed=False,
-    request_bytes=1,
-    response_bytes=1,
-    in_flight=1,
-    stream=None,
-    capture=1.0,
-)
 ROWS = [[5.1, 3.5, 1.4, 0.2], [6.7, 3.0, 5.2, 2.3]]
 IRIS = {"x[0]": [5.1, 6.7], "x[1]": [3.5, 3.0], "x[2]": [1.4, 5.2], "x[3]": [0.2, 2.3]}
 
@@ -233,7 +213,9 @@ def test_binary_data_shorter_than_claimed_have_a_reason(reading: Any) -> None:
 
 @settings(max_examples=150, deadline=None)
 @given(st.integers(1, 6), st.integers(2, 6), st.data())
-def test_json_and_binary_give_the_same_rows(n: int, width: int, data: st.DataObject) -> None:
+def test_json_and_binary_give_the_same_rows(
+    captured: Any, n: int, width: int, data: st.DataObject
+) -> None:
     """The two encodings of one tensor decode to equal columns, whatever the numbers."""
     floats = st.floats(allow_nan=False, allow_infinity=False, width=64)
     rows = data.draw(
@@ -255,7 +237,7 @@ def test_json_and_binary_give_the_same_rows(n: int, width: int, data: st.DataObj
         Message(fields, head + array.tobytes(), truncated=False),
     ):
         decoder = Decoder(Payload(), Redact())
-        (one,) = decoder.decode(Capture(_EXCHANGE, PATH, message, None))
+        (one,) = decoder.decode(captured(PATH, message, None))
         assert isinstance(one, Rows)
         found.append((one.columns, one.values))
     assert found[0] == found[1]
