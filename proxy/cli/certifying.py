@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from proxy.cli.common import ConfigFile, fail, out, read_config
+from proxy.cli.common import BAD_USAGE, ConfigFile, fail, out, read_config
 
 
 def certify(
@@ -38,15 +38,42 @@ def certify(
         int,
         typer.Option(min=0, max=1000, help="Reference rows kept in the benchmark; 0: none."),
     ] = 1000,
+    candidate_file: Annotated[
+        Path | None,
+        typer.Option(help="The candidate's model file; its hash goes into the benchmark."),
+    ] = None,
+    stable_file: Annotated[
+        Path | None,
+        typer.Option(help="The stable model's file; its hash goes into the benchmark."),
+    ] = None,
+    concurrency: Annotated[
+        list[int] | None,
+        typer.Option(
+            min=1,
+            max=1024,
+            help="Requests running at once while latency is measured; give it once a level. "
+            "Default: 1, 2, 4, 8, 16.",
+        ),
+    ] = None,
+    per_level: Annotated[
+        int, typer.Option(min=300, max=1_000_000, help="Answers timed at each level.")
+    ] = 1000,
 ) -> None:
     """Measure the models before deployment and write the benchmark."""
-    from proxy.certify.certify import Order
+    from proxy.certify.certify import Load, Order
     from proxy.certify.command import run as measure
     from proxy.certify.files import CertifyError
     from proxy.certify.quality import Labels
     from proxy.monitors.label_quality import wish_of
+    from proxy.records import Model
 
     loaded = read_config(config).config
+    given = {Model.CANDIDATE: candidate_file, Model.STABLE: stable_file}
+    files = {model: path for model, path in given.items() if path is not None}
+    for path in files.values():
+        if not path.is_file():
+            fail(f"{path} is no file: give the file of the model, or leave it out", BAD_USAGE)
+    levels = tuple(sorted(set(concurrency or ())))
     order = Order(
         models=loaded.models,
         reference=tuple(reference),
@@ -58,6 +85,10 @@ def certify(
         keep_sample=keep_sample,
         monitors=loaded.monitors,
         expected_run_length_s=loaded.alarms.expected_run_length_s,
+        load=Load(concurrencies=levels, per_level=per_level)
+        if levels
+        else Load(per_level=per_level),
+        model_files=files,
         labels=Labels(path=labels, wish=wish_of(loaded.monitors.labels)),
     )
     try:

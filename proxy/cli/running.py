@@ -48,10 +48,16 @@ def demo(
     plain: Annotated[bool, typer.Option(help="Lines instead of a live view.")] = False,
     keep: Annotated[bool, typer.Option(help="Leave everything running until Ctrl-C.")] = False,
     fresh: Annotated[bool, typer.Option(help="Certify again.")] = False,
+    rate: Annotated[
+        float,
+        typer.Option(
+            min=50, max=2000, help="Requests per second; fewer on a busy machine, slower alarms."
+        ),
+    ] = 250.0,
 ) -> None:
     """Show the whole loop on real flights and two real models, in about 90 seconds."""
     from proxy.demo.command import Options
     from proxy.demo.command import run as play
 
-    options = Options(folder=folder, is_plain=plain, keep=keep, fresh=fresh)
+    options = Options(folder=folder, is_plain=plain, keep=keep, fresh=fresh, rate_per_s=rate)
     raise typer.Exit(play(options, out))
