@@ -132,6 +132,7 @@ def question_of(
         since_s=since_s,
         evidence=evidence.columns,
         profiles=evidence.profiles,
+        cut_by=(),
         reference=reference,
         n_reference=N,
         current=current,

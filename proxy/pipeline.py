@@ -28,6 +28,7 @@ from proxy.records import (
     AlarmName,
     AlarmState,
     Capture,
+    Case,
     Exchange,
     Fate,
     Finding,
@@ -89,6 +90,9 @@ class Keeper(Protocol):
 
     def keep(self, rows: Rows) -> None:
         """Offer rows to the sample."""
+
+    def keep_case(self, case: Case) -> None:
+        """Offer answers together with their questions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,6 +220,7 @@ class Pipeline:
         """Bring the answer together with its question."""
         case = self._cases.answer(rows, exchange, asked)
         if case is not None:
+            self._keeper.keep_case(case)
             for monitor in self._monitors.values():
                 monitor.observe(case)
 

@@ -7,7 +7,7 @@ cannot be said is left out, and the reason is given.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -39,6 +39,8 @@ class Question(Struct, frozen=True, kw_only=True):
     evidence: tuple[ColumnEvidence, ...]
     profiles: tuple[ColumnProfile, ...]
     """Certified columns to look at row by row, the blamed ones first."""
+    cut_by: tuple[ColumnProfile, ...]
+    """Further columns of the rows, by which the traffic is cut: beside answers, what was asked."""
     reference: dict[str, list[Scalar]] | None
     """Rows that the benchmark keeps, by column. `None`: it keeps none."""
     n_reference: int
@@ -78,7 +80,7 @@ def explain(question: Question) -> Insight:
         parts = _parts(question, samples)
     told = examples(
         question.evidence,
-        question.profiles,
+        question.profiles + question.cut_by,
         question.current,
         question.n_examples,
         show_values=question.show_values,
@@ -98,7 +100,7 @@ def explain(question: Question) -> Insight:
 
 def _samples(question: Question, notes: _Notes) -> TwoSamples | None:
     """Give both samples; `None` when there is nothing to lay side by side."""
-    names = [profile.name for profile in question.profiles]
+    names = [profile.name for profile in question.profiles + question.cut_by]
     if not question.current.rows:
         notes.add("no row was kept since the change, so only counts are shown")
         return None
@@ -148,5 +150,7 @@ def _together(
 def _parts(question: Question, samples: TwoSamples) -> tuple[SubPopulation, ...]:
     """Look for the parts of the traffic that carry the drift of the first blamed columns."""
     blamed = [one for one in question.evidence if one.blamed and not one.members]
+    further = tuple(one for one in question.cut_by if one.name in samples.reference.columns)
+    samples = replace(samples, profiles=samples.profiles + further)
     found = [part for one in blamed[:MAX_CUT_COLUMNS] for part in sub_populations(one, samples)]
     return tuple(found)

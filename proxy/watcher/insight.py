@@ -23,8 +23,9 @@ from proxy.benchmark import Benchmark
 from proxy.monitors.settings import ExplainSettings
 from proxy.pipeline import Turn
 from proxy.records import AlarmName, AlarmState, Insight, Model, Side, Verdict
-from proxy.stats.evidence import SideEvidence
+from proxy.stats.evidence import MAX_PROFILES, SideEvidence
 from proxy.stats.insight import Question
+from proxy.stats.reference import ColumnProfile
 from proxy.stats.samples import SampledRows, tamed
 from proxy.watcher.samples import Samples, Wish
 
@@ -164,7 +165,8 @@ class Explainer:
             return None
         now_s = clock.now_s()
         side, model = WATCHED[name]
-        names = frozenset(profile.name for profile in evidence.profiles)
+        cut_by = self._asked(evidence.profiles) if side is Side.OUTPUT else ()
+        names = frozenset(profile.name for profile in evidence.profiles + cut_by)
         kept = self._sample if side is Side.INPUT else None
 
         def rows(first_s: float, end_s: float) -> SampledRows:
@@ -176,6 +178,7 @@ class Explainer:
                     until_s=end_s,
                     max_rows=self._settings.max_rows,
                     names=names,
+                    with_question=bool(cut_by),
                 )
             )
 
@@ -187,6 +190,7 @@ class Explainer:
             since_s=since_s,
             evidence=evidence.columns,
             profiles=evidence.profiles,
+            cut_by=cut_by,
             reference=None
             if kept is None
             else {one: values for one, values in kept.columns.items() if one in names},
@@ -197,6 +201,16 @@ class Explainer:
             show_values=self._settings.show_values,
             seed=int(now_s),
         )
+
+    def _asked(self, own: tuple[ColumnProfile, ...]) -> tuple[ColumnProfile, ...]:
+        """Give the columns of questions: drifting answers often come from a part of them."""
+        monitor = self._monitors.get(AlarmName.INPUT_DRIFT)
+        evidence = None if monitor is None else monitor.evidence()
+        if evidence is None:
+            return ()
+        taken = {profile.name for profile in own}
+        room = max(0, MAX_PROFILES - len(own))
+        return tuple(one for one in evidence.profiles if one.name not in taken)[:room]
 
 
 async def ask(question: Question, timeout_s: float) -> Insight:

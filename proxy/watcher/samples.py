@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from proxy import clock
-from proxy.records import Exchange, Failure, Model, Rows, Scalar, Side
+from proxy.records import Case, Exchange, Failure, Model, Rows, Scalar, Side
 from proxy.stats.samples import SampledRow, SampledRows
 from proxy.telemetry.desk import JsonObject
 from proxy.windows.reservoir import Dice, ReservoirRing
@@ -52,6 +52,8 @@ class Wish:
     max_rows: int
     names: frozenset[str]
     """Columns that are wanted."""
+    with_question: bool = False
+    """Answers of the candidate beside the columns of what was asked."""
 
 
 class Samples:
@@ -61,6 +63,7 @@ class Samples:
         """Begin empty; `rng` decides which rows are kept."""
         self._rng = rng
         self._rings = {side: ReservoirRing[_Row](rng, max_bytes=MAX_BYTES) for side in Side}
+        self._cases = ReservoirRing[_Row](rng, max_bytes=MAX_BYTES)
         self._slowest = Tail[Exchange](N_EXTREMES, EXTREMES_AGE_S)
         self._failed = Tail[Exchange](N_EXTREMES, EXTREMES_AGE_S)
 
@@ -68,6 +71,9 @@ class Samples:
         """Offer each row of a body."""
         ring = self._rings[rows.side]
         for at in range(rows.n):
+            if not ring.wants(rows.at_s):
+                ring.skip()
+                continue
             values = tuple(column[at] for column in rows.values)
             row = _Row(
                 rows.exchange_id,
@@ -79,6 +85,26 @@ class Samples:
                 values,
             )
             ring.offer(row, _size(values), rows.at_s)
+
+    def keep_case(self, case: Case) -> None:
+        """Offer each answer of the candidate beside its question: it explains drifting answers."""
+        output = case.output
+        if output.model is not Model.CANDIDATE:
+            return
+        ring = self._cases
+        own = frozenset(output.columns)
+        asked = [place for place, name in enumerate(case.input.columns) if name not in own]
+        columns = output.columns + tuple(case.input.columns[place] for place in asked)
+        sources = [*output.values, *(case.input.values[place] for place in asked)]
+        for at in range(output.n):
+            if not ring.wants(output.at_s):
+                ring.skip()
+                continue
+            values = tuple(column[at] for column in sources)
+            row = _Row(
+                output.exchange_id, output.at_s, output.model, output.weight, (), columns, values
+            )
+            ring.offer(row, _size(values), output.at_s)
 
     def observe(self, exchange: Exchange) -> None:
         """Offer an exchange to the extremes."""
@@ -105,11 +131,10 @@ class Samples:
         When there are more than wanted, rows are drawn in proportion to the traffic that each
         stands for, and then stand for equally much (Efraimidis and Spirakis 2006).
         """
+        ring = self._cases if wish.with_question else self._rings[wish.side]
         found = [
             (row, stands_for)
-            for row, stands_for in self._rings[wish.side].between(
-                wish.since_s, wish.until_s, lambda row: row.at_s
-            )
+            for row, stands_for in ring.between(wish.since_s, wish.until_s, lambda row: row.at_s)
             if wish.model in {None, row.model}
         ]
         weighed = [(row, stands_for * max(1.0, row.weight)) for row, stands_for in found]

@@ -169,6 +169,16 @@ class ReservoirRing(Generic[Item]):
         if took and self.n_bytes() > self._max_bytes:
             self._evict()
 
+    def wants(self, now_s: float) -> bool:
+        """Tell whether the next item will be kept: making it may be spared otherwise."""
+        self.turn(now_s)
+        return any(layer.open.would_take() for layer in self._layers)
+
+    def skip(self) -> None:
+        """Let one item pass that `wants` said is not kept."""
+        for layer in self._layers:
+            layer.open.skip()
+
     def turn(self, now_s: float) -> None:
         """Close the spans that are over, and forget those that are too old."""
         for layer in self._layers:

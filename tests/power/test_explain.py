@@ -191,6 +191,7 @@ def told(departures: flights.Flights, fault: Callable[..., None] | None) -> Insi
             since_s=finding.since_s,
             evidence=evidence.columns,
             profiles=evidence.profiles,
+            cut_by=(),
             reference={name: [values[row] for row in kept] for name, values in reference.items()},
             n_reference=N,
             current=samples.between(wish),

@@ -35,6 +35,7 @@ from proxy.pipeline import Pipeline, Plan, Turn
 from proxy.policy import PolicySettings
 from proxy.records import (
     Capture,
+    Case,
     Exchange,
     Failure,
     Health,
@@ -169,6 +170,9 @@ class Counts:
 
     def keep(self, rows: Rows) -> None:
         """Look at rows and let them go."""
+
+    def keep_case(self, case: Case) -> None:
+        """Let them go together, too."""
 
 
 def monitors(engine: Engine) -> tuple[Monitor, ...]:

@@ -117,6 +117,10 @@ class Counter:
         """Note kept rows."""
         self.results.append(f"kept {rows.side}")
 
+    def keep_case(self, case: Case) -> None:
+        """Note answers that are kept with their questions."""
+        self.results.append(f"kept {case.input.n} with {case.output.n}")
+
 
 def a_line(*monitors: Monitor, counter: Counter | None = None, has_stable: bool = True) -> Pipeline:
     """Give a line with a stable model and these monitors."""
@@ -180,7 +184,13 @@ def test_a_capture_becomes_rows_of_both_sides_for_every_monitor() -> None:
     counter = Counter()
     a_line(first, second, counter=counter).observe(a_capture(1, [0.5]))
     assert kinds(first) == kinds(second) == [Rows, Rows, Case]
-    assert counter.results == ["input/decoded", "kept input", "output/decoded", "kept output"]
+    assert counter.results == [
+        "input/decoded",
+        "kept input",
+        "output/decoded",
+        "kept output",
+        "kept 1 with 1",
+    ]
 
 
 def test_the_shadows_answer_meets_the_question_of_the_exchange_it_copies() -> None:

@@ -70,6 +70,7 @@ def question(current: Columns, *, ticks: int = 8) -> Question:
         since_s=0.0 if evidence.columns[0].blamed else None,
         evidence=evidence.columns,
         profiles=evidence.profiles,
+        cut_by=(),
         reference={name: values[:N] for name, values in reference.items()},
         n_reference=N,
         current=kept(current),

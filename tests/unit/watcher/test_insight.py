@@ -21,6 +21,7 @@ from proxy.policy import Decision, Facts
 from proxy.records import (
     AlarmName,
     AlarmState,
+    Case,
     ColumnInsight,
     Example,
     Finding,
@@ -75,9 +76,9 @@ class Scene:
         engine = Engine(tick_s=1.0)
         self.samples = Samples(np.random.default_rng(1))
         self.monitor = InputDrift(rule, benchmark, engine)
-        output = OutputDrift(rule, benchmark, engine)
+        self.output = OutputDrift(rule, benchmark, engine)
         self.explainer = Explainer(
-            settings or ExplainSettings(), (self.monitor, output), benchmark, self.samples
+            settings or ExplainSettings(), (self.monitor, self.output), benchmark, self.samples
         )
         self.rng = np.random.default_rng(7)
         self.now_s = clock.now_s() - 60
@@ -107,6 +108,33 @@ class Scene:
         changes = [] if to is None else [changed(finding, to)]
         self.explainer.look(turn_of(self.now_s, finding, changes))
         return finding
+
+    def answers(self, fault: float) -> None:
+        """Let a second with 40 answers pass; with a fault those about one city are other."""
+        asked = draw(self.rng, 40)
+        given = [
+            float(str(age)) + fault * (city == "bath")
+            for age, city in zip(asked["age"], asked["city"], strict=True)
+        ]
+        for row in range(40):
+            self.number += 1
+            question = Rows(
+                exchange_id=self.number,
+                at_s=self.now_s + row / 40,
+                model=Model.CANDIDATE,
+                side=Side.INPUT,
+                columns=("city",),
+                values=([asked["city"][row]],),
+                n=1,
+            )
+            answer = msgspec.structs.replace(
+                question, side=Side.OUTPUT, columns=("y",), values=([given[row]],)
+            )
+            self.samples.keep_case(Case(input=question, output=answer))
+            self.output.observe(answer)
+        self.now_s += 1
+        finding = self.output.judge(self.now_s)
+        self.explainer.look(turn_of(self.now_s, finding, ()))
 
     def breach(self) -> Finding:
         """Let time pass until the drift is found."""
@@ -228,6 +256,21 @@ def test_a_benchmark_without_kept_rows_is_made_up_for_by_rows_before_the_change(
     assert found.separation is not None
 
 
+def test_drifting_answers_are_cut_by_what_was_asked() -> None:
+    """Answers of one city are lower; the benchmark keeps no answers, those before stand in."""
+    scene = Scene()
+    for tick in range(40):
+        scene.answers(-30.0 if tick >= 20 else 0.0)
+    assert scene.explainer.is_due
+    scene.work(1)
+    found = scene.explainer.latest[AlarmName.OUTPUT_DRIFT]
+    assert found.columns[0].name == "y"
+    assert [part.condition for part in found.sub_populations] == ["city = bath"]
+    assert found.separation is not None
+    assert [name for name, _ in found.separation.carriers] == ["y"], "questions are not compared"
+    assert {"y", "city"} <= set(found.examples[0].values)
+
+
 def test_switched_off_nothing_is_ever_due() -> None:
     """No child is started."""
     scene = Scene(ExplainSettings(enabled=False))
@@ -257,6 +300,7 @@ def test_a_child_that_dies_is_counted_and_its_last_word_is_known() -> None:
         since_s=None,
         evidence=(broken,),
         profiles=(),
+        cut_by=(),
         reference=None,
         n_reference=0,
         current=SampledRows(),

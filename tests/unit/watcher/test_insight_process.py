@@ -18,6 +18,7 @@ EMPTY = Question(
     since_s=None,
     evidence=(),
     profiles=(),
+    cut_by=(),
     reference=None,
     n_reference=0,
     current=SampledRows(),

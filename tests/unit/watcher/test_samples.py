@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from proxy import clock
-from proxy.records import Exchange, Failure, Model, Position, Rows, Side
+from proxy.records import Case, Exchange, Failure, Model, Position, Rows, Side
 from proxy.telemetry.report.chronicle import unix_s
 from proxy.watcher.samples import MAX_BYTES, N_EXTREMES, Samples, Wish
 
@@ -170,3 +170,43 @@ def test_more_rows_than_wanted_are_drawn_by_what_they_stand_for() -> None:
     assert len({row.weight for row in found}) == 1
     total = sum(row.weight for row in found)
     assert total == pytest.approx(100 * 9 + 300, rel=0.35), "150 of 400 rows are kept"
+
+
+def test_answers_are_kept_beside_what_was_asked() -> None:
+    """Only the candidate's; a name that both sides have is the answer's."""
+    memory = samples()
+    asked = rows(1, 2)
+    for model in (Model.STABLE, Model.CANDIDATE):
+        answered = Rows(
+            exchange_id=1,
+            at_s=1.0,
+            model=model,
+            side=Side.OUTPUT,
+            columns=("y", "name"),
+            values=([0.5, 0.6], ["p", "q"]),
+            n=2,
+        )
+        memory.keep_case(Case(input=asked, output=answered))
+    found = memory.between(
+        Wish(
+            side=Side.OUTPUT,
+            model=Model.CANDIDATE,
+            since_s=0.0,
+            until_s=9.0,
+            max_rows=10,
+            names=frozenset({"x", "y", "name"}),
+            with_question=True,
+        )
+    )
+    assert found.forms == (("y", "name", "x"),)
+    assert [row.values for row in found.rows] == [(0.5, "p", 1), (0.6, "q", 2)]
+
+
+def test_a_flood_is_sampled_without_making_every_row() -> None:
+    """What passes unseen counts all the same: each kept row knows how many it stands for."""
+    memory = samples()
+    for _ in range(40):
+        memory.keep(rows(0, 100))
+    found = memory.between(wish(0.0)).rows
+    assert len(found) == 150
+    assert sum(row.weight for row in found) == pytest.approx(4000)

@@ -126,3 +126,20 @@ def test_a_time_is_covered_by_the_shortest_spans_that_reach_back_so_far() -> Non
     assert sum(weight for _, weight in found) == pytest.approx(750, abs=250)
     assert ring.between(2000.0, 3000.0, lambda item: item) == []
     assert ReservoirRing[float](np.random.default_rng(1)).between(0, 9, lambda item: item) == []
+
+
+def test_what_is_not_wanted_may_pass_unseen() -> None:
+    """Skipping gives the same sample as offering, and the same count."""
+    offered: ReservoirRing[int] = ReservoirRing(np.random.default_rng(1), shapes=MINUTES)
+    asked: ReservoirRing[int] = ReservoirRing(np.random.default_rng(1), shapes=MINUTES)
+    n_made = 0
+    for number in range(500):
+        offered.offer(number, 1, number * 0.2)
+        if asked.wants(number * 0.2):
+            n_made += 1
+            asked.offer(number, 1, number * 0.2)
+        else:
+            asked.skip()
+    assert [span.items for span in asked.spans(0)] == [span.items for span in offered.spans(0)]
+    assert [span.n for span in asked.spans(0)] == [300, 200]
+    assert n_made < 100
