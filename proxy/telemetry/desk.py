@@ -15,6 +15,7 @@ from msgspec import Struct
 from proxy.records import (
     AlarmName,
     AlarmState,
+    FleetState,
     Model,
     Position,
     Receipt,
@@ -186,6 +187,8 @@ class Status(Struct, frozen=True, kw_only=True):
     timeline: tuple[EntryView, ...]
     """Newest first; bounded by the desk."""
     config_sha256: str = ""
+    fleet: FleetState | None = None
+    """How this replica stands with the others. `None`: it is in no fleet."""
     notes: tuple[str, ...] = ()
     """Things to know: no benchmark, no stable model, the journal cannot be written."""
 

@@ -17,6 +17,7 @@ from proxy.policy import Incident
 from proxy.records import (
     AlarmName,
     AlarmState,
+    FleetState,
     Insight,
     Model,
     Position,
@@ -110,6 +111,7 @@ class WatcherDesk:
             agreement=agreement_view(office.pipeline.detail(AlarmName.DISAGREEMENT)),
             timeline=self._timeline(),
             config_sha256=office.loaded.sha256,
+            fleet=self._fleet(),
             notes=tuple(self._notes()),
         )
 
@@ -317,15 +319,35 @@ class WatcherDesk:
         ]
         return tuple(entries[:TIMELINE])
 
+    def _fleet(self) -> FleetState | None:
+        """Give how this replica stands with its fleet, which the monitor of the watching knows."""
+        state = self._office.pipeline.detail(AlarmName.WATCHING).get("fleet")
+        return state if isinstance(state, FleetState) else None
+
     def _notes(self) -> list[str]:
         office = self._office
         trouble = [office.journal.trouble] if office.journal.trouble else []
+        fleet = self._fleet()
+        if fleet is not None:
+            trouble.append(fleet_words(fleet))
         return [*office.notes, *trouble]
 
 
 def _utc(at_s: float) -> str:
     """Give the wall time of a monotonic time; empty for the time before anything happened."""
     return clock.utc_text_of(at_s) if at_s else ""
+
+
+def fleet_words(fleet: FleetState) -> str:
+    """Say how this replica stands with its fleet, in a sentence or two."""
+    if not fleet.up:
+        why = f": {fleet.trouble}" if fleet.trouble else ""
+        return f"Fleet {fleet.name}: only the counts of this replica are judged{why}."
+    others = f"; {fleet.others} more have another benchmark" if fleet.others else ""
+    trouble = f" But {fleet.trouble}." if fleet.trouble else ""
+    return (
+        f"Fleet {fleet.name}: the counts of {fleet.replicas} replicas are judged{others}.{trouble}"
+    )
 
 
 def _repeats(entry: JsonObject) -> bool:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from proxy import clock, policy
 from proxy.actuators.capacity import Capacity
 from proxy.actuators.notice import Notice, Scene, acted, compose
-from proxy.actuators.pager import Pager
+from proxy.actuators.pager import Offer, Pager
 from proxy.actuators.route import RouteCell
 from proxy.config import Config
 from proxy.pipeline import Pipeline, Turn
@@ -49,8 +49,8 @@ class Tools:
 
     journal: Journal
     metrics: Metrics
-    tell: Callable[[Notice], None]
-    """Takes a notice in for delivery."""
+    tell: Offer
+    """Takes notices in for delivery; no receiver named means all that want it."""
     pager: Pager
     capacity: Capacity
     cell: RouteCell
@@ -188,7 +188,7 @@ class Hands:
 
     def _offer(self, notice: Notice) -> None:
         self.write("notice", notice)
-        self._tools.tell(notice)
+        self._tools.tell(notice, ())
 
     def _finding(self, action: Action) -> Finding | None:
         for name in action.alarms:

@@ -4,32 +4,50 @@ from __future__ import annotations
 
 import math
 import socket
+from dataclasses import dataclass
 from pathlib import Path
 
 from proxy.actuators.notify import Notifier
+from proxy.actuators.pager import Offer
 from proxy.config import Loaded
 from proxy.fleet.fleet import Fleet, Identity
 from proxy.pipeline import Pipeline
 from proxy.records import AlarmName
+from proxy.telemetry.fleets import FleetFigures
 from proxy.telemetry.metrics import Metrics
 from proxy.watcher.memory import nonce
 from proxy.watcher.voice import Speaker, Voice
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tellers:
+    """Who tells people."""
+
+    notifier: Notifier
+    voice: Voice | None
+
+
 class Membership:
     """A watcher in a fleet."""
 
-    def __init__(self, loaded: Loaded, fleet: Fleet, metrics: Metrics, voice: Voice | None) -> None:
-        """Take part through `fleet`; `voice` is `None` where every replica tells."""
+    def __init__(
+        self, loaded: Loaded, fleet: Fleet, figures: FleetFigures, tellers: Tellers
+    ) -> None:
+        """Take part through `fleet`, and keep `figures` up to date."""
         settings = loaded.config.fleet
         if settings is None:
             raise AssertionError("a watcher without `fleet` is in none")
         self._fleet = fleet
+        self._figures = figures
         self._names = [AlarmName(name) for name in settings.monitors]
         self.lag_s = settings.lag_ticks * loaded.config.monitors.tick_s
         """How old the counts are that the monitors judge."""
-        self._metrics = metrics
-        self.voice = voice
+        self.voice = tellers.voice
+        """`None`: every replica tells."""
+        self.tell: Offer = tellers.notifier.offer
+        """Takes notices in for delivery."""
+        if tellers.voice is not None:
+            self.tell = tellers.voice.offer
 
     def start(self) -> None:
         """Begin to meet the others."""
@@ -46,7 +64,7 @@ class Membership:
         self._fleet.turn(now_s + utc_offset_s, pipeline.pooled(self._names), telling)
         state = self._fleet.state(now_s)
         pipeline.observe(state)
-        self._metrics.fleet.take(state)
+        self._figures.take(state)
 
     def turned(self) -> None:
         """Tell what is ours to tell, after the turn was carried out."""
@@ -79,7 +97,8 @@ def membership_of(
             patience=settings.lag_ticks + 2,
         )
         voice = Voice(notifier, speaker, lambda: fleet.others)
-    return Membership(loaded, fleet, metrics, voice)
+    tellers = Tellers(notifier=notifier, voice=voice)
+    return Membership(loaded, fleet, metrics.fleet, tellers)
 
 
 def next_border_s(now_s: float, utc_offset_s: float, tick_s: float) -> float:

@@ -100,8 +100,8 @@ class Watcher:
         self._pipeline = self._make_pipeline(monitors, reader, certified)
         self._notifier = Notifier(config.alerts, state_dir / OUTBOX, count=self._metrics.alert)
         self._fleet = membership_of(loaded, self._metrics, self._notifier, state_dir)
-        voice = self._notifier if self._fleet is None else self._fleet.voice or self._notifier
-        pager = Pager(config.alerts, voice.offer)
+        tell = self._notifier.offer if self._fleet is None else self._fleet.tell
+        pager = Pager(config.alerts, tell)
         cell = RouteCell(state_dir / ROUTING_FILE)
         mind = Mind(pipeline=self._pipeline, pager=pager, cell=cell)
         self._memory = Memory(state_dir, mind)
@@ -116,7 +116,7 @@ class Watcher:
         tools = Tools(
             journal=self._journal,
             metrics=self._metrics,
-            tell=voice.offer,
+            tell=tell,
             pager=pager,
             capacity=self._capacity,
             cell=cell,
