@@ -173,3 +173,28 @@ def test_a_quiet_alarm_has_a_page_too(book: Book) -> None:
     page = Page(document(build(book.entries, AlarmName.ERRORS, AFTER)))
     assert "Errors: temperature" in page.words
     assert "Over" in page.words
+
+
+def luminance(colour: str) -> float:
+    """Give the relative luminance of `#rrggbb` (WCAG 2.2, definition of relative luminance)."""
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [one / 12.92 if one <= 0.04045 else ((one + 0.055) / 1.055) ** 2.4 for one in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
+def test_every_text_can_be_read(made: Document, scheme: int) -> None:
+    """Contrast of at least 4.5 : 1 (WCAG 2.2, AA) on page, card and wash, by day and by night."""
+    style = made.body.decode().split("<style>")[1]
+    block = re.findall(r":root \{(.*?)\}", style, re.DOTALL)[scheme]
+    colours = dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6})", block))
+    pairs = [(text, ground) for text in ("ink", "dim") for ground in ("paper", "card", "soft")]
+    pairs += [(text, "paper") for text in ("good", "warn", "bad", "faint")]
+    pairs += [("ink", f"{state}-wash") for state in ("good", "warn", "bad")]
+    low = []
+    for text, ground in pairs:
+        dark, light = sorted((luminance(colours[text]), luminance(colours[ground])))
+        ratio = (light + 0.05) / (dark + 0.05)
+        if ratio < 4.5:
+            low.append((text, ground, round(ratio, 2)))
+    assert not low
