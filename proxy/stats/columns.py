@@ -5,15 +5,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+import numpy as np
+
 from proxy.records import Rows, Scalar
 from proxy.stats.binning import Binner, NumericBinner, to_numbers
-from proxy.stats.functionals import Floats
+from proxy.stats.functionals import N_SPECIAL_BINS, Floats
 from proxy.stats.multivariate import Multivariate, derive, standardise
-from proxy.stats.reference import ColumnProfile
+from proxy.stats.reference import ColumnProfile, Kind
 from proxy.stats.watch import Watch
 
 FLUSH_ROWS: Final = 1024
 """Rows are binned many at a time: binning row by row costs ten times as much."""
+
+
+MIN_STRANGE_ROWS: Final = 100
+"""Fewer rows cannot show that a column belongs to something else."""
+FEW_OTHERS: Final = 0.2
+
+
+def _is_closed(column: ColumnProfile) -> bool:
+    """Tell whether the reference says of which type or categories nearly all values are."""
+    if column.kind is Kind.NUMERIC:
+        return column.masses[-1] < FEW_OTHERS
+    return bool(column.categories) and column.masses[-N_SPECIAL_BINS - 1] < FEW_OTHERS
 
 
 class ColumnCounter:
@@ -44,6 +58,8 @@ class ColumnCounter:
         self._index = {column.name: place for place, column in enumerate(columns)}
         self._waiting: list[list[Scalar]] = [[] for _ in columns]
         self._n_waiting = 0
+        self._columns = tuple(columns)
+        self._strange = np.zeros(len(columns))
         self.n_rows = 0
         """Rows counted since the start."""
         self.n_foreign = 0
@@ -77,9 +93,12 @@ class ColumnCounter:
             binner, values = self._binners[place], self._waiting[place]
             if isinstance(binner, NumericBinner):
                 numbers[name] = to_numbers(values)
-                self._watch.add_counts(place, binner.count(numbers[name]))
+                counts = binner.count(numbers[name])
+                self._strange[place] += counts[-1]
             else:
-                self._watch.add(place, binner.bins(values))
+                counts = np.bincount(binner.bins(values), minlength=binner.n_bins)
+                self._strange[place] += counts[-1] + counts[-N_SPECIAL_BINS - 1]
+            self._watch.add_counts(place, counts)
             values.clear()
         self._count_derived(numbers)
         self._n_waiting = 0
@@ -94,6 +113,25 @@ class ColumnCounter:
             binner = self._derived[place]
             if isinstance(binner, NumericBinner):
                 self._watch.add_counts(first + place, binner.count(values))
+
+    @property
+    def n_columns(self) -> int:
+        """The number of certified columns that are counted."""
+        return len(self._columns)
+
+    def strangers(self) -> list[str]:
+        """Give the columns most of whose values since the start the reference cannot know.
+
+        Text among numbers, and categories that it has not, where it has hardly any but its own.
+        """
+        n = self.n_rows - self._n_waiting
+        if n < MIN_STRANGE_ROWS:
+            return []
+        return [
+            column.name
+            for column, strange in zip(self._columns, self._strange, strict=True)
+            if strange > n / 2 and _is_closed(column)
+        ]
 
     def into(self, watch: Watch) -> None:
         """Count into another watch of the same streams from now on."""

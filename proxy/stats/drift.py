@@ -25,6 +25,8 @@ from proxy.stats.trend import Trend
 from proxy.stats.watch import Watch
 
 PROBATION_TICKS: Final = 120
+MISFIT_COLUMNS: Final = 3
+"""With fewer columns a change of type is taken as drift, not as another model's traffic."""
 PACES: Final = {
     Pace.SUDDEN: "sudden: the same hours of the last days were not like this",
     Pace.SLOW: "slow: the same hours of the last days had moved already",
@@ -204,6 +206,14 @@ class ProfileWatch:
                 f"{self.counter.n_foreign} rows had none of the certified columns "
                 f"({', '.join(stream.name for stream in self.watch.streams[:5])}): the benchmark "
                 "belongs to another model, or the payload is read by the wrong protocol"
+            )
+        strange, n_columns = self.counter.strangers(), self.counter.n_columns
+        if n_columns >= MISFIT_COLUMNS and len(strange) * 2 > n_columns:
+            return (
+                f"most values of {len(strange)} of {n_columns} columns ({', '.join(strange[:5])}) "
+                "are of another type than certified, or categories that were not: the benchmark "
+                "belongs to another model, the rows are read differently, or capture.redact.key "
+                "is not that of certification"
             )
         return ""
 

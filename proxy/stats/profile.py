@@ -19,6 +19,8 @@ SMALL_REFERENCE: Final = 1000
 MAX_ROWS: Final = 500_000
 """More rows hardly sharpen a profile: their sampling error is far below every tolerance."""
 MOSTLY: Final = 0.5
+ODD_ROWS: Final = 1.5
+"""An empty bin has the mass of one row: from two rows on a share of odd values is worth a word."""
 DEPENDENT: Final = 50.0
 """Design effects above this are worth a warning."""
 
@@ -123,6 +125,12 @@ def _warn_of(column: ColumnProfile, *, is_seasonal: bool) -> list[str]:
         texts.append(f"{column.name}: {seen}; only missing values and types are watched")
     elif len(column.edges) == 1 or len(column.categories) == 1:
         texts.append(f"{column.name}: always the same value; any other value will be reported")
+    odd = column.masses[-1]
+    if odd > ODD_ROWS / (column.n + 1):
+        texts.append(
+            f"{column.name}: {odd:.1%} of the values are infinite, too large or of another type; "
+            "that share is taken as normal"
+        )
     largest = max((column.design_effects or {}).values(), default=1.0)
     if largest > DEPENDENT and not is_seasonal:
         texts.append(

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from msgspec import structs
 
-from proxy.records import AlarmName, Model, Pace, Rows, Side, Verdict
+from proxy.records import AlarmName, Model, Pace, Rows, Scalar, Side, Verdict
 from proxy.stats.conclude import unknown
 from proxy.stats.demands import Certainty, DriftRule, Tolerance
 from proxy.stats.drift import ProfileWatch, chosen, paced, profile_watch, recent_detail
@@ -56,6 +56,52 @@ def test_misfit_is_said_when_most_rows_are_foreign() -> None:
     assert watch.misfit() == ""
     watch.count(rows("x0", 50))
     assert "50 rows" in watch.misfit()
+
+
+def table(*values: list[Scalar]) -> Rows:
+    """Give rows of the columns a, b, c."""
+    return structs.replace(rows("a", len(values[0])), columns=("a", "b", "c"), values=values)
+
+
+def test_misfit_is_said_when_most_values_are_of_another_type() -> None:
+    """Numbers sent as text from the beginning are another model's traffic, or read wrongly."""
+    watch = ProfileWatch(PROFILE, DriftRule(tolerance=Tolerance(effect=0.1)), CERTAINTY)
+    texts: list[Scalar] = ["1.5"] * 60
+    sound: list[Scalar] = [0.5] * 60
+    watch.count(table(texts, texts, sound))
+    watch.tick()
+    assert watch.misfit() == ""  # too few rows yet
+    watch.count(table(texts, texts, sound))
+    watch.tick()
+    assert "2 of 3 columns (a, b)" in watch.misfit()
+    assert "capture.redact.key" in watch.misfit()
+
+
+def test_unknown_categories_in_most_columns_are_a_misfit() -> None:
+    """Hashes under another key are strangers to every column of words."""
+    words: list[Scalar] = ["york", "bath"] * 100
+    profile = build_profile(dict.fromkeys("abc", words), RNG, ordered=False)
+    watch = ProfileWatch(profile, DriftRule(tolerance=Tolerance(effect=0.1)), CERTAINTY)
+    watch.count(table(words, words, words))
+    watch.tick()
+    assert watch.misfit() == ""
+    hashes: list[Scalar] = ["h:0011223344556677"] * 150
+    for _ in range(3):
+        watch.count(table(hashes, hashes, hashes))
+    watch.tick()
+    assert "3 of 3 columns" in watch.misfit()
+
+
+def test_one_column_of_another_type_is_drift_and_no_misfit() -> None:
+    """After sound traffic, or in one column alone, it must alarm."""
+    watch = ProfileWatch(PROFILE, DriftRule(tolerance=Tolerance(effect=0.1)), CERTAINTY)
+    sound: list[Scalar] = RNG.normal(size=200).tolist()
+    texts: list[Scalar] = ["1.5"] * 200
+    for _ in range(5):
+        watch.count(table(texts, sound, sound))
+        watch.tick()
+    assert watch.misfit() == ""
+    assert watch.watch.breach is not None
 
 
 def test_tick_folds_and_reset_forgets() -> None:
