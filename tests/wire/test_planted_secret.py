@@ -50,6 +50,8 @@ PAGES = (
         for name in (
             *("status", "alarms", "drift", "agreement", "latency", "routing", "journal"),
             *("samples", "config", "verdict"),
+            *(f"report?alarm={alarm}" for alarm in ("schema", "input_drift", "output_drift")),
+            "report?alarm=schema&format=json",
         )
     ),
 )

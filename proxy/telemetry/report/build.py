@@ -240,8 +240,9 @@ def _evidence(told: Chronicle, episode: Episode, live: Live) -> Evidence:
     if episode.is_open:
         detail = live.detail(alarm) or detail
         at_utc = live.made_utc if detail else at_utc
-        if alarm in live.insights:
-            insight, utc = live.insights[alarm], live.utc
+        now = live.insights.get(alarm)
+        if now is not None and now.since_s is not None:  # else it is of the calm before
+            insight, utc = now, live.utc
     columns = columns_of(detail, _finding(episode, live).blamed, insight)
     base = Evidence(alarm=alarm, at_utc=at_utc or made_utc)
     return evidence_of(insight, columns, base, utc)
