@@ -90,7 +90,8 @@ def test_one_input_per_column_is_decoded(mlserver: Any) -> None:
 
 def test_gzip_is_decoded_both_ways(mlserver: Any) -> None:
     """Only the copy is unpacked: the client gets the compressed bytes."""
-    body = gzip.compress(json.dumps({"inputs": [tensor(ROWS)]}).encode())
+    # Short answers are not compressed.
+    body = gzip.compress(json.dumps({"inputs": [tensor(ROWS * 100, shape=[200, 4])]}).encode())
     answer = mlserver.post(
         PATH,
         body,
@@ -98,10 +99,10 @@ def test_gzip_is_decoded_both_ways(mlserver: Any) -> None:
         content_encoding="gzip",
         accept_encoding="gzip",
     )
-    assert answer.status == 200
+    assert (answer.status, dict(answer.fields)["content-encoding"]) == (200, "gzip")
     given, answered = mlserver.decoded()
-    assert given == INPUT
-    assert answered == {"prediction": [0, 2]}
+    assert given == {name: cells * 100 for name, cells in INPUT.items()}
+    assert answered == {"prediction": [0, 2] * 100}
 
 
 @pytest.mark.parametrize(

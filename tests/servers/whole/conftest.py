@@ -64,6 +64,16 @@ RECIPES = {
         "PORT={ports[0]} exec {programs}/python llm_server.py",
         "/health",
     ),
+    "mlserver": Recipe(
+        ("mlserver==1.7.1", "mlserver-sklearn==1.7.1"),
+        '{programs}/python train.py && printf \'%s\' \'{{"name": "iris", "implementation":'
+        ' "mlserver_sklearn.SKLearnModel", "parameters": {{"uri": "./model.joblib"}}}}\''
+        " > model-settings.json && MLSERVER_HTTP_PORT={ports[0]} MLSERVER_GRPC_PORT={ports[1]}"
+        " MLSERVER_METRICS_PORT={ports[2]} exec {programs}/mlserver start .",
+        "/v2/models/iris/ready",
+        {"MLSERVER_HOST": "127.0.0.1", "MLSERVER_PARALLEL_WORKERS": "0"},
+        n_ports=3,
+    ),
     "mlflow": Recipe(
         ("mlflow==3.17.2", "scikit-learn"),
         "PATH={programs}:$PATH; python train.py && python mlflow_model.py && exec mlflow models"
