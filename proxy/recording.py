@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from proxy.alarms import AlarmSettings
 from proxy.pipeline import Standing, Turn
-from proxy.policy import PolicySettings
+from proxy.policy import TICKETS, PolicySettings
 from proxy.records import Alarm, AlarmState, Finding, Verdict
 
 LARGEST: Final = 1e300
@@ -54,9 +54,11 @@ class Recorder:
 
     def choose(self, turn: Turn) -> Tick | None:
         """Give the tick as it is to be written; `None` when all is calm, or enough is written."""
-        is_calm = all(one.verdict is not Verdict.BREACH for one in turn.findings)
+        bad = {one.monitor for one in turn.findings if one.verdict is Verdict.BREACH}
         open_states = {AlarmState.PENDING, AlarmState.FIRING}
-        if is_calm and all(one.state not in open_states for one in turn.before.alarms.values()):
+        bad |= {one.name for one in turn.before.alarms.values() if one.state in open_states}
+        # A ticket lasts for weeks: it must not use up what is kept for an incident.
+        if bad <= TICKETS:
             self._n = 0
             return None
         self._n += 1

@@ -62,6 +62,8 @@ class Layout:
         """Stream of each place."""
         self.tables = tuple(tables)
         self.groups: list[Group] = []
+        self._homes: dict[int, tuple[int, int]] = {}
+        """By stream: its group, and its place there."""
         self.bins: list[slice] = [slice(0)] * len(tables)
         """By stream: its bins in the flat counts."""
         self.bets: list[slice] = [slice(0)] * len(tables)
@@ -82,16 +84,13 @@ class Layout:
         The factor of each tick is then a bet against the null hypothesis of that tick, so what the
         evidence promises holds whatever table each tick was scored by.
         """
-        place = self.order.index(stream)
-        number = next(
-            i for i, g in enumerate(self.groups) if g.streams.start <= place < g.streams.stop
-        )
+        number, offset = self._homes[stream]
         group = self.groups[number]
         if group.growth.ndim == 2:  # noqa: PLR2004 - [bins, bets]: shared until now
             n_streams = group.streams.stop - group.streams.start
             group = replace(group, growth=np.repeat(group.growth[np.newaxis], n_streams, axis=0))
             self.groups[number] = group
-        group.growth[place - group.streams.start] = table.growth
+        group.growth[offset] = table.growth
 
     def _add_group(self, start: int) -> int:
         """Add the longest run of streams that fit together; give the place after it."""
@@ -109,6 +108,7 @@ class Layout:
         n_bins, n_bets = shape
         for place in range(start, same_shape):
             stream, offset = self.order[place], place - start
+            self._homes[stream] = (len(self.groups), offset)
             low = self.n_bins + offset * n_bins
             self.bins[stream] = slice(low, low + n_bins)
             low = self.n_bets + offset * n_bets

@@ -11,8 +11,8 @@ from typing import Final
 import numpy as np
 
 from proxy.stats.functionals import Bins, Floats
+from proxy.stats.hours import HOURS
 
-HOURS: Final = 24
 ALIKE: Final = 0.5
 """Hours whose means differ by half of the tolerance may share a slot: each is then a quarter of the
 tolerance from their common mean."""

@@ -26,8 +26,8 @@ from proxy.stats.demands import Certainty, Tolerance
 from proxy.stats.e_detector import Layout, Singles
 from proxy.stats.effects import effect_of
 from proxy.stats.functionals import Floats, Functional
+from proxy.stats.hours import HOUR_S, Calendar
 from proxy.stats.reference import masses_of
-from proxy.stats.season import HOUR_S, Calendar
 from proxy.stats.slots import rebased
 from proxy.stats.streams import WatchedStream
 from proxy.stats.tolerances import error_in_tolerances, in_tolerances

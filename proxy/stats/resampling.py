@@ -42,7 +42,6 @@ CLUSTERS: Final = 4.0
 """A block is at least so many design effects long: shorter ones would cut what depends."""
 UNLIKELY: Final = 0.05
 HOUR_S: Final = 3600.0
-HOURS: Final = 168
 PARTS: Final = 100
 """Steps that are told while it goes on."""
 
@@ -181,7 +180,11 @@ def _codes(watch: Watch, subject: Subject) -> NDArray[np.int32]:
 
 
 def _pace(subject: Subject, shape: tuple[int, ...], rng: np.random.Generator) -> Paced | None:
-    """Cut drawn blocks into ticks; in the order of the hours of the week when they matter."""
+    """Cut drawn blocks into ticks.
+
+    Blocks are left in the order in which they were drawn: sorted by hour, the same few rows of one
+    hour would come again and again, and their chance deviation would look like drift.
+    """
     profile = subject.profile
     n, n_streams = shape
     ticks = max(1, min(TICKS, MAX_WORK // max(n_streams, 1) ** 2))
@@ -197,10 +200,6 @@ def _pace(subject: Subject, shape: tuple[int, ...], rng: np.random.Generator) ->
     block = size * per_block
     firsts = rng.integers(0, n - block + 1, -(-ticks // per_block))
     starts = (firsts[:, None] + size * np.arange(per_block)).ravel()[:ticks]
-    if timed is not None:
-        hours = np.asarray(timed)[starts + size // 2] // HOUR_S % HOURS
-        # Entering the slot of an hour costs a millisecond for each column: each is entered once.
-        starts = starts[np.argsort(hours, kind="stable")]
     return Paced(starts=starts, rows_per_tick=size, block_rows=block, times_s=timed)
 
 

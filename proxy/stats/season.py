@@ -14,67 +14,30 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from typing import Final
 
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
-from scipy.special import fdtrc
 
 from proxy.records import Scalar
 from proxy.stats import design_effect
-from proxy.stats.functionals import Bins, Floats, Form, Functional
+from proxy.stats.functionals import Bins, Floats, Functional
+from proxy.stats.hours import HOUR_S, HOURS, Calendar
 from proxy.stats.merging import merge_slots
 from proxy.stats.reference import ColumnProfile, masses_of
-from proxy.stats.tolerances import error_in_tolerances, in_tolerances
+from proxy.stats.waves import moves_of, slopes_of, wave_of
 
-HOUR_S: Final = 3600.0
-HOURS: Final = 24
-FIRST_WEEKDAY: Final = 3
-"""1970-01-01 was a Thursday; Monday is 0."""
-SATURDAY: Final = 5
 MIN_DAYS: Final = 3
 """Fewer days cannot tell what comes back every day from what happened once."""
 WEEK_DAYS: Final = 20
 """Days from which weekends are looked at: with these there are at least two whole ones."""
-MATTERS: Final = 0.1
-"""The tolerance that deviations are measured by: the default of the monitors."""
-MIN_AMPLITUDE: Final = 0.5
-"""A wave that takes half of the tolerance away leaves too little of it for anything else."""
-MIN_PEAK: Final = 1.0
-"""A single hour that leaves the tolerance for sure makes a season, however small the wave."""
-CHANCE: Final = 1e-6
-"""P-value of a season: with 1,000 columns of 15 functionals one in 60 certificates is mistaken."""
 CLOCK_LIKE: Final = 0.9
 """A column of which the hour explains this part is a clock itself: the smallest delay between the
 hour of the request and its own would look like drift, so it is watched over the whole day."""
 MAX_NUMBERS: Final = 1_000_000
 """Masses that all slots together may have: about 10 MB of JSON."""
 MAX_NAMED: Final = 5
-
-
-class Calendar(StrEnum):
-    """How the hours are told apart."""
-
-    DAY = "day"
-    """24 hours of the day, in UTC."""
-    WEEK = "week"
-    """24 hours of working days, then 24 of Saturdays and Sundays, in UTC."""
-
-    @property
-    def n_hours(self) -> int:
-        """The number of different hours."""
-        return HOURS if self is Calendar.DAY else 2 * HOURS
-
-    def hours(self, utc_s: Floats) -> Bins:
-        """Give the hour of each time: int array like `utc_s`, from 0."""
-        hours = np.floor(utc_s / HOUR_S).astype(np.intp)
-        hour: Bins = hours % HOURS
-        if self is Calendar.DAY:
-            return hour
-        is_weekend = (hours // HOURS + FIRST_WEEKDAY) % 7 >= SATURDAY
-        return hour + HOURS * is_weekend
 
 
 class ColumnSeason(Struct, frozen=True, kw_only=True):
@@ -88,6 +51,9 @@ class ColumnSeason(Struct, frozen=True, kw_only=True):
     """By slot: share of each bin of the column's profile."""
     n: tuple[int, ...]
     """By slot: reference rows."""
+    slopes: tuple[dict[str, float], ...]
+    """By slot and functional: how far beyond half of the tolerance the column moves within the slot
+    itself, in standard deviations (Cohen's h for shares). It is forgiven on top."""
     design_effects: dict[str, float]
     """By functional, measured within hours: what the hour explains makes no rows alike."""
     moves: str
@@ -168,11 +134,13 @@ def trouble_of(seasons: Seasons, columns: Sequence[ColumnProfile]) -> str:
             return f"it has a season of {one.name!r}, which is no column"
         n_slots = len(one.masses)
         fits = len(one.slots) == one.calendar.n_hours and set(one.slots) <= set(range(n_slots))
-        if not fits or len(one.n) != n_slots or min(one.n) < 1:
+        if not fits or not len(one.n) == len(one.slopes) == n_slots or min(one.n) < 1:
             return f"the hours of column {one.name!r} do not fit its {n_slots} slots"
         for masses in one.masses:
             if len(masses) != bins[one.name] or not all(0 < mass <= 1 for mass in masses):
                 return f"a slot of column {one.name!r} has a mass outside 0 to 1, or too few"
+        if any(not 0 <= value < math.inf for slope in one.slopes for value in slope.values()):
+            return f"a slope of column {one.name!r} is no positive number"
         if any(not value >= 1 for value in one.design_effects.values()):
             return f"a design effect of column {one.name!r} is below 1"
     return ""
@@ -194,23 +162,6 @@ class _Clock:
     def daily(self) -> _Clock:
         """Give the same without weekends."""
         return replace(self, hours=self.hours % HOURS, calendar=Calendar.DAY)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Wave:
-    """How one functional changes with the hour."""
-
-    functional: Functional
-    deviations: Floats
-    """float array [hours], in tolerances; 0 for an hour without rows."""
-    errors: Floats
-    """float array [hours], standard errors, in tolerances."""
-    rows: Floats
-    """float array [hours]."""
-    explained: float
-    """Share of the functional's variance that the hour explains."""
-    has_weekend: bool
-    """Weekends differ from working days by more than chance."""
 
 
 def _days(times_s: Floats) -> NDArray[np.float64]:
@@ -238,15 +189,16 @@ def _season_of(profile: ColumnProfile, bins: Bins, clock: _Clock) -> ColumnSeaso
     n_bins, n_hours = len(profile.masses), clock.calendar.n_hours
     cells = clock.days * n_hours + clock.hours
     size = clock.n_days * n_hours
-    counts = np.bincount(cells * n_bins + bins, minlength=size * n_bins).reshape(size, n_bins)
+    counts = np.bincount(cells * n_bins + bins, minlength=size * n_bins)
+    counts = counts.reshape(clock.n_days, n_hours, n_bins)
     functionals = profile.functionals()
     masses = np.asarray(profile.masses)
-    waves = [wave for f in functionals if (wave := _wave_of(f, masses, counts, clock)) is not None]
+    waves = [wave for f in functionals if (wave := wave_of(f, masses, counts)) is not None]
     if clock.calendar is Calendar.WEEK and not any(wave.has_weekend for wave in waves):
         return _season_of(profile, bins, clock.daily())
     if not waves or max(wave.explained for wave in waves) > CLOCK_LIKE:
         return None
-    by_hour = counts.reshape(clock.n_days, n_hours, n_bins).sum(axis=0)
+    by_hour = counts.sum(axis=0)
     slots = merge_slots(
         np.stack([wave.deviations for wave in waves], axis=1),
         np.stack([wave.errors for wave in waves], axis=1),
@@ -256,89 +208,17 @@ def _season_of(profile: ColumnProfile, bins: Bins, clock: _Clock) -> ColumnSeaso
     if n_slots == 1:
         return None
     own = [by_hour[slots == slot].sum(axis=0).astype(np.float64) for slot in range(n_slots)]
+    slopes = [slopes_of(waves, slots == slot, one / one.sum()) for slot, one in enumerate(own)]
     return ColumnSeason(
         name=profile.name,
         calendar=clock.calendar,
         slots=tuple(int(slot) for slot in slots),
         masses=tuple(_rounded(masses_of(one, int(one.sum()))) for one in own),
         n=tuple(int(one.sum()) for one in own),
+        slopes=tuple(slopes),
         design_effects=_design_effects(functionals, bins, clock),
-        moves=_moves(waves, slots),
+        moves=moves_of(waves, slots),
     )
-
-
-def _wave_of(
-    functional: Functional, masses: Floats, counts: NDArray[np.intp], clock: _Clock
-) -> _Wave | None:
-    """Give the wave of one functional; `None` when it is chance, or too small to matter.
-
-    Analysis of variance of hours against days within hours, after a straight trend common to all
-    hours was taken out: F = (between hours / (H - 1)) / (within / degrees of freedom).
-    """
-    shape = (clock.n_days, clock.calendar.n_hours)
-    weights = (counts @ functional.applies).reshape(shape).astype(np.float64)
-    sums = (counts @ (functional.applies * functional.values)).reshape(shape)
-    total = weights.sum()
-    variance = functional.variance(masses)
-    if total <= 0 or variance <= 0:
-        return None
-    means = _detrended(sums / np.maximum(weights, 1), weights)
-    per_hour = weights.sum(axis=0)
-    hourly = (weights * means).sum(axis=0) / np.maximum(per_hour, 1)
-    deviations = np.where(per_hour > 0, hourly - float((weights * means).sum() / total), 0.0)
-    n_hours = int((per_hour > 0).sum())
-    freedom = int((weights > 0).sum()) - n_hours - 1
-    if n_hours < 2 or freedom < n_hours:  # noqa: PLR2004 - something to compare
-        return None
-    within = float((weights * (means - hourly) ** 2).sum()) / freedom
-    within = max(within, variance)  # rows of an hour are never better than independent
-    between = float((per_hour * deviations**2).sum()) / (n_hours - 1)
-    ratio = between / within
-    if float(fdtrc(n_hours - 1, freedom, ratio)) > CHANCE:
-        return None
-    moved = in_tolerances(functional, masses, deviations, MATTERS)
-    errors = error_in_tolerances(functional, masses, per_hour * variance / within, MATTERS)
-    real = 1 - 1 / ratio
-    amplitude = math.sqrt(2 * real * float((per_hour * moved**2).sum() / total))
-    peak = float((np.abs(moved) - 2 * errors)[per_hour > 0].max())
-    if amplitude < MIN_AMPLITUDE and peak < MIN_PEAK:
-        return None
-    explained = real * float((per_hour * deviations**2).sum()) / total / variance
-    return _Wave(
-        functional=functional,
-        deviations=moved,
-        errors=errors,
-        rows=per_hour,
-        explained=min(1.0, explained),
-        has_weekend=_has_weekend(deviations, per_hour, within, freedom),
-    )
-
-
-def _has_weekend(deviations: Floats, rows: Floats, within: float, freedom: int) -> bool:
-    """Tell whether weekends differ from the same hours of working days: an F-test of contrasts."""
-    if len(rows) == HOURS:
-        return False
-    both = (rows[:HOURS] > 0) & (rows[HOURS:] > 0)
-    contrasts = (deviations[HOURS:] - deviations[:HOURS])[both]
-    errors = within * (1 / rows[:HOURS][both] + 1 / rows[HOURS:][both])
-    n = len(contrasts)
-    return n > 0 and float(fdtrc(n, freedom, float((contrasts**2 / errors).sum()) / n)) < CHANCE
-
-
-def _detrended(means: Floats, weights: Floats) -> Floats:
-    """Take the straight trend out that all hours share: float array [days, hours].
-
-    The slope is estimated within hours, so a season cannot be mistaken for a trend; and without
-    its trend a reference that only grows is not mistaken for a season.
-    """
-    days = np.arange(len(means), dtype=np.float64)[:, np.newaxis] * np.ones_like(means)
-    per_hour = np.maximum(weights.sum(axis=0), 1e-300)
-    off_day = days - (weights * days).sum(axis=0) / per_hour
-    off_mean = means - (weights * means).sum(axis=0) / per_hour
-    spread = float((weights * off_day**2).sum())
-    slope = float((weights * off_day * off_mean).sum()) / spread if spread > 0 else 0.0
-    times = days + (np.arange(means.shape[1]) % HOURS) / HOURS
-    return means - slope * times
 
 
 def _design_effects(
@@ -353,22 +233,3 @@ def _design_effects(
 
 def _rounded(masses: tuple[float, ...]) -> tuple[float, ...]:
     return tuple(max(1e-7, round(mass, 7)) for mass in masses)
-
-
-def _moves(waves: Sequence[_Wave], slots: Bins) -> str:
-    """Say how far the hour moves a column: its location if it does, else what moves most."""
-    largest = [_largest(wave, slots) for wave in waves]
-    place = 0 if waves[0].functional.name == "location" else int(np.argmax(largest))
-    functional, moved = waves[place].functional, largest[place] * MATTERS
-    if functional.form is Form.SHARE:
-        return f"{moved:.2f} (Cohen's h of its share of {functional.name!r})"
-    if functional.name == "location":
-        return f"up to {moved:.2f} sd"
-    return f"{moved:.2f} sd (its {functional.name})"
-
-
-def _largest(wave: _Wave, slots: Bins) -> float:
-    """Give the largest deviation of a slot, in tolerances."""
-    precision = np.where(wave.rows > 0, 1 / wave.errors**2, 0.0)
-    sums = np.bincount(slots, weights=precision * wave.deviations)
-    return float(np.abs(sums / np.maximum(np.bincount(slots, weights=precision), 1e-300)).max())

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
 import numpy as np
 from msgspec import structs
 
 from proxy.stats.bets import bet_table
 from proxy.stats.demands import Tolerance
+from proxy.stats.functionals import Floats
 from proxy.stats.reference import ColumnProfile
 from proxy.stats.season import Seasons
 from proxy.stats.streams import WatchedStream, design_effects_of
@@ -42,8 +44,12 @@ def with_seasons(
     return tuple(replace(stream, season=known.get(stream.name)) for stream in streams)
 
 
+MAX_KEPT: Final = 512
+"""Slots of columns whose tables are kept: 11 MB; beyond, all are made anew, 1 ms each."""
+
+
 class Slots:
-    """Leads a watch from slot to slot. Tables are made when a slot begins: 1 ms a column."""
+    """Leads a watch from slot to slot. Tables are made when a slot is first entered."""
 
     def __init__(self, watch: Watch, tolerance: Tolerance) -> None:
         """Lead `watch`, whose streams know their seasons; nothing happens before the first tick."""
@@ -51,6 +57,7 @@ class Slots:
         self._tolerance = tolerance
         self._slots: dict[int, int] = {}
         """By stream: the slot that its table is of."""
+        self._kept: dict[tuple[int, int], WatchedStream] = {}
 
     def follow(self, utc_s: float) -> None:
         """Enter the slots of a time, the middle of the coming tick, in seconds since 1970, UTC.
@@ -64,9 +71,19 @@ class Slots:
             slot = stream.season.slot(utc_s)
             if self._slots.get(place) != slot:
                 self._slots[place] = slot
-                changed[place] = slot_stream(stream, slot, self._tolerance)
+                changed[place] = self._of(place, slot)
         if changed:
             self._watch.enter(changed)
+
+    def _of(self, place: int, slot: int) -> WatchedStream:
+        """Give a stream as it is compared with in a slot, made once while there is room."""
+        if len(self._kept) >= MAX_KEPT:
+            self._kept.clear()
+        kept = self._kept.get((place, slot))
+        if kept is None:
+            kept = slot_stream(self._watch.certified[place], slot, self._tolerance)
+            self._kept[(place, slot)] = kept
+        return kept
 
 
 def slot_stream(stream: WatchedStream, slot: int, tolerance: Tolerance) -> WatchedStream:
@@ -74,12 +91,15 @@ def slot_stream(stream: WatchedStream, slot: int, tolerance: Tolerance) -> Watch
     season = stream.season
     if season is None:
         return stream
-    return rebased(stream, season.masses[slot], season.n[slot], season.design_effects, tolerance)
+    masses = np.asarray(season.masses[slot])
+    beside = rebased(stream, masses, season.n[slot], season.design_effects, tolerance)
+    slopes = season.slopes[slot]
+    return _sloping(beside, stream.masses, slopes, tolerance) if slopes else beside
 
 
 def rebased(
     stream: WatchedStream,
-    masses: Sequence[float],
+    masses: Sequence[float] | Floats,
     n_reference: int,
     design_effects: dict[str, float] | None,
     tolerance: Tolerance,
@@ -96,3 +116,21 @@ def rebased(
         table=table,
         design_effects=design_effects_of(stream.functionals, design_effects, tolerance),
     )
+
+
+def _sloping(
+    stream: WatchedStream, base: Floats, slopes: dict[str, float], tolerance: Tolerance
+) -> WatchedStream:
+    """Give a stream that forgives what it moves by itself within the slot.
+
+    Each functional with a slope gets the bets of its own, wider tolerance.
+    """
+    growth = stream.table.growth.copy()
+    effects = dict(zip((f.name for f in stream.functionals), stream.design_effects, strict=True))
+    for index, functional in enumerate(stream.functionals):
+        if functional.name in slopes:
+            wider = replace(tolerance, effect=tolerance.effect + slopes[functional.name])
+            own = (functional,)
+            table = bet_table(own, stream.masses, stream.n_reference, effects, wider, base)
+            growth[:, stream.table.functional == index] = table.growth
+    return replace(stream, table=replace(stream.table, growth=growth))

@@ -24,7 +24,7 @@ from scipy.special import stdtr, stdtrit
 
 from proxy.stats.e_detector import Singles
 from proxy.stats.functionals import Floats, Form, Functional
-from proxy.stats.season import HOUR_S, HOURS
+from proxy.stats.hours import HOUR_S, HOURS
 from proxy.stats.streams import WatchedStream
 from proxy.stats.tolerances import error_in_tolerances, in_tolerances
 from proxy.stats.watch import Watch

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import msgspec
 
@@ -89,3 +90,16 @@ def test_what_json_cannot_hold_is_bounded() -> None:
     assert again.findings[0].evidence == LARGEST
     assert again.findings[0].interval == (-LARGEST, 0.5)
     assert again.findings[0].effect == 0.0
+
+
+def test_a_ticket_that_lasts_for_weeks_uses_up_no_recording() -> None:
+    """Slow drift is not recorded tick by tick, so an incident meanwhile still is from its start."""
+    recorder = Recorder()
+    calm = a_turn(Verdict.OK)
+    ticket = msgspec.structs.replace(a_finding(Verdict.BREACH), monitor=AlarmName.SLOW_DRIFT)
+    slow = replace(calm, findings=(*calm.findings, ticket))
+    assert [recorder.choose(slow) for _ in range(MAX_RECORDED + 1)] == [None] * (MAX_RECORDED + 1)
+    bad = a_turn(Verdict.BREACH)
+    first = recorder.choose(replace(bad, findings=(*bad.findings, ticket)))
+    assert first is not None
+    assert first.before is not None

@@ -107,3 +107,20 @@ def test_columns_that_only_requests_had_and_short_references_are_no_error() -> N
     assert found.alarms == 0
     short: dict[str, list[Scalar]] = {"age": columns["age"][:150]}
     assert run(short, build_profile(short, np.random.default_rng(0), ordered=True)) is None
+
+
+def test_a_season_does_not_make_other_columns_alarm() -> None:
+    """A week of a wave and of noise: neither alarms, though each hour of the week has few rows."""
+    rng = np.random.default_rng(8)
+    times_s = (1_699_833_600.0 + np.arange(7 * 1440) * 60.0).tolist()
+    wave = 1.5 * np.sin(np.asarray(times_s) / 86_400 * 2 * np.pi)
+    columns: dict[str, list[Scalar]] = {
+        "wave": (rng.normal(size=len(times_s)) + wave).tolist(),
+        "noise": rng.normal(size=len(times_s)).tolist(),
+    }
+    profile = build_profile(columns, rng, ordered=True, times_s=times_s)
+    assert profile.seasons is not None
+    subject = Subject(columns=columns, profile=profile, times_s=times_s)
+    found = replay(subject, rng, RULE, CERTAINTY, lambda: None)
+    assert found is not None
+    assert found.alarms == 0

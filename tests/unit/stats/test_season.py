@@ -7,10 +7,10 @@ import pytest
 from msgspec import structs
 
 from proxy.records import Scalar
+from proxy.stats.hours import Calendar
 from proxy.stats.profile import Profile, build_profile
 from proxy.stats.reference import build_column
 from proxy.stats.season import (
-    Calendar,
     Seasons,
     about_seasons,
     find_seasons,
@@ -95,6 +95,18 @@ def test_one_strange_hour_is_a_season() -> None:
     assert found is not None
     slots = found.columns[0].slots
     assert slots.count(slots[3]) == 1
+
+
+def test_a_steep_hour_forgives_what_it_moves_by_itself() -> None:
+    """A wave of 3 sd moves by 0.8 sd within its steepest hours, and hardly at its height."""
+    rng = np.random.default_rng(11)
+    times = every(60, 10)
+    found = seasons({"x": rng.normal(size=len(times)) + wave(times, 3.0)}, times)
+    assert found is not None
+    (one,) = found.columns
+    steep, flat = one.slopes[one.slots[0]], one.slopes[one.slots[6]]
+    assert 0.2 < steep["location"] < 0.6
+    assert flat.get("location", 0.0) < 0.1
 
 
 def test_weekends_are_told_from_working_days_when_there_are_three() -> None:
@@ -218,6 +230,8 @@ def test_seasons_that_a_hand_has_changed_are_refused() -> None:
         {"masses": (one.masses[0][:-1], *one.masses[1:])},
         {"masses": ((float("nan"), *one.masses[0][1:]), *one.masses[1:])},
         {"masses": ()},
+        {"slopes": ()},
+        {"slopes": tuple({"location": -1.0} for _ in one.n)},
         {"design_effects": {"location": 0.5}},
         {"design_effects": {"location": float("nan")}},
     ):

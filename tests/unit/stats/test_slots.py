@@ -236,3 +236,17 @@ def test_hours_are_those_of_utc() -> None:
     assert stream.season is not None
     noon = datetime(2031, 5, 7, 12, 30, tzinfo=UTC).timestamp()
     assert stream.season.slot(noon) == stream.season.slots[12]
+
+
+def test_a_steep_season_does_not_alarm_within_its_hours() -> None:
+    """A wave three times its noise, over a day: each hour forgives what it moves by itself."""
+    rng = np.random.default_rng(12)
+    times = START_S + np.arange(0, 10 * DAY_S, 60)
+    rows = draw(rng, times, 3.0)
+    columns = {name: rows[:, place].tolist() for place, name in enumerate(NAMES)}
+    steep = build_profile(columns, rng, ordered=True, times_s=times.tolist())
+    watch = ProfileWatch(steep, RULE, CERTAINTY)
+    for utc_s in START_S + 40 * DAY_S + np.arange(0, DAY_S, 60):
+        count(watch, draw(rng, np.full(100, utc_s), 3.0))
+        watch.tick(float(utc_s))
+        assert watch.watch.breach is None

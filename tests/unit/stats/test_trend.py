@@ -25,7 +25,9 @@ RNG = np.random.default_rng(1)
 KINDS = ["a"] * 6000 + ["b"] * 3900 + ["c"] * 100
 RNG.shuffle(KINDS)
 PROFILE = build_profile(
-    {"x": list(norm.ppf((np.arange(10_000) + 0.5) / 10_000)), "kind": list(KINDS)}, RNG, ordered=False
+    {"x": list(norm.ppf((np.arange(10_000) + 0.5) / 10_000)), "kind": list(KINDS)},
+    RNG,
+    ordered=False,
 )
 
 
