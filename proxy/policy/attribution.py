@@ -168,9 +168,19 @@ def _of_disagreement(alarm: Alarm, facts: Facts) -> Reason:
 
 
 def _of_labels(alarm: Alarm, finding: Finding, facts: Facts) -> Reason:
-    """Attribute lost quality: when both models lost it, what is to be learnt has changed."""
-    if finding.shared is Verdict.UNKNOWN:
-        return Reason(Cause.UNKNOWN, "The stable model's quality was not measured.")
+    """Attribute lost quality: when both models lost it, what is to be learnt has changed.
+
+    Where the stable held on the very same labelled requests, drifting inputs do not excuse the
+    candidate: truth itself says that the stable answers these inputs better.
+    """
+    if finding.shared is Verdict.OK:
+        return Reason(
+            Cause.MODEL, "By the labels the stable model holds on the very same requests."
+        )
     if finding.shared is Verdict.BREACH:
         return Reason(Cause.DATA, "Both models lost quality: what is to be learnt has changed.")
-    return _DRIFTED if met_drift(alarm, facts) else _ALONE
+    if met_drift(alarm, facts):
+        return _DRIFTED
+    return Reason(
+        Cause.UNKNOWN, "The stable model's quality was not measured on enough of the same requests."
+    )

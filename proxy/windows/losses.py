@@ -123,10 +123,10 @@ class LossWatch:
         gaps = losses[:, 0] - losses[:, 1]
         low, high = mean_interval(float(gaps.mean()), float(gaps.var()), len(gaps))
         apart = certified[0] - certified[1]
-        if low > apart:
+        lost = [float(losses[:, place].mean()) - certified[place] for place in range(len(Model))]
+        if low > apart and lost[1] < SHARED_PART * lost[0]:
             return Verdict.OK
-        lost = float(losses[:, 0].mean()) - certified[0]
-        is_shared = lost > 0 and high - apart < SHARED_PART * lost
+        is_shared = lost[0] > 0 and (low > apart or high - apart < SHARED_PART * lost[0])
         return Verdict.BREACH if is_shared else Verdict.UNKNOWN
 
     def save(self) -> bytes:

@@ -97,7 +97,6 @@ def test_the_stable_model_tells_whose_fault_it_is(
         AlarmName.OUTPUT_DRIFT,
         AlarmName.SCHEMA,
         AlarmName.DISAGREEMENT,
-        AlarmName.LABEL_QUALITY,
     ],
 )
 def test_drifting_inputs_take_the_blame(
@@ -107,6 +106,17 @@ def test_drifting_inputs_take_the_blame(
     alarm = make_alarm(name)
     facts = make_facts(alarm, make_alarm(AlarmName.INPUT_DRIFT))
     assert attribute(alarm, facts) is Cause.DATA
+
+
+@pytest.mark.parametrize(
+    ("shared", "expected"), [(OK, Cause.MODEL), (BREACH, Cause.DATA), (UNKNOWN, Cause.DATA)]
+)
+def test_truth_goes_before_drift(
+    make_facts: MakeFacts, make_alarm: MakeAlarm, shared: Verdict, expected: Cause
+) -> None:
+    """The stable held on the same labelled requests: it answers these inputs better."""
+    alarm = make_alarm(AlarmName.LABEL_QUALITY, shared=shared)
+    assert attribute(alarm, make_facts(alarm, make_alarm(AlarmName.INPUT_DRIFT))) is expected
 
 
 @pytest.mark.parametrize(
@@ -203,6 +213,7 @@ def test_without_a_finding_nothing_is_known(make_facts: MakeFacts) -> None:
         (AlarmName.DISAGREEMENT, {}, "the inputs are steady"),
         (AlarmName.LABEL_QUALITY, {"shared": BREACH}, "Both models lost quality"),
         (AlarmName.LABEL_QUALITY, {"shared": UNKNOWN}, "quality was not measured"),
+        (AlarmName.LABEL_QUALITY, {"shared": OK}, "holds on the very same requests"),
     ],
 )
 def test_the_rule_is_told_with_the_cause(
