@@ -232,7 +232,7 @@ def _sub_populations(parts: Sequence[SubPopulation]) -> Markup:
         )
         for one in parts
     ]
-    names = ("Rows where", "Carry of the difference", "Effect in them", "Rows seen", "In words")
+    names = ("Rows where", "Share of the change", "Effect in them", "Rows seen", "In words")
     return _titled("Who carries it", _table(names, rows, "Sub-populations that carry the change"))
 
 
@@ -276,24 +276,21 @@ def _discrepancy(found: Discrepancy) -> Markup:
 
 
 def _examples(examples: Sequence[ExampleView]) -> Markup:
-    columns = list(dict.fromkeys(name for one in examples for name, _ in one.cells))
-    names = ("Request", "When (UTC)", "Why this one", *columns)
-    rows = [
-        (
-            one.exchange,
-            one.at_utc[11:19],
-            one.why,
-            *(dict(one.cells).get(name, "") for name in columns),
+    """List the rows: id, time and reason first, then the cells, the telling ones in front."""
+    items = [
+        el(
+            "li",
+            {},
+            el("p", {}, el("code", {}, one.exchange), f" {one.at_utc[11:19]} UTC: {one.why}"),
+            el("dl", {"class": "cells"}, *(_pair(name, value) for name, value in one.cells)),
         )
         for one in examples
     ]
+    how = "Sampled rows, redacted as configured; a range stands for the bin that a value lies in."
     return _titled(
         "Requests that show it",
-        el(
-            "div",
-            {"class": "examples"},
-            _table(names, rows, "Sampled rows, redacted as configured"),
-        ),
+        el("p", {"class": "dim small"}, how),
+        el("ul", {"class": "examples"}, *items),
     )
 
 

@@ -80,7 +80,7 @@ def test_everything_that_was_promised_is_in_it(made: Document) -> None:
         "Out-of-fold AUC 0.98 (between 0.97 and 0.99)",
         "MMD\u00b2 0.21",
         "Three fifths come from one carrier.",
-        "00000000000000ff 03:04:11 lowest of the sample",
+        "00000000000000ff 03:04:11 UTC: lowest of the sample",
         "Evidence over time: Input drift",
         "At most one false detection in 365 days per watched quality",
         "configuration c0ffee",
