@@ -142,6 +142,7 @@ def _course(report: IncidentReport) -> Iterator[str]:
 
 
 def _decision_lines(told: Explanation) -> Iterator[str]:
+    """Tell what is known of a decision, the most important first."""
     outcome = f", {told.outcome}" if told.outcome else ""
     yield f"{told.id}: {told.kind}{outcome}, {told.at_utc[:19].replace('T', ' ')} UTC"
     yield f"Because: {told.because}"

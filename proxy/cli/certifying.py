@@ -10,54 +10,58 @@ import typer
 from proxy.cli.common import BAD_USAGE, ConfigFile, fail, out, read_config
 
 
+Reference = Annotated[
+    list[Path],
+    typer.Option(
+        help="Reference rows: CSV, JSON lines, Parquet, npy, npz; a folder of them or a "
+        "pattern. May be given several times."
+    ),
+]
+Requests = Annotated[Path, typer.Option(help="Recorded requests: JSON lines.")]
+Output = Annotated[Path, typer.Option("-o", "--output", help="Where the benchmark goes.")]
+Unordered = Annotated[bool, typer.Option(help="The reference rows are not in order of time.")]
+TimeColumn = Annotated[
+    str, typer.Option(help="Column of the reference with the time of each row, UTC.")
+]
+LabelFile = Annotated[
+    Path | None,
+    typer.Option(help="True outcomes of the requests: CSV or JSON lines of id (or row), label."),
+]
+KeepSample = Annotated[
+    int, typer.Option(min=0, max=1000, help="Reference rows kept in the benchmark; 0: none.")
+]
+CandidateFile = Annotated[
+    Path | None, typer.Option(help="The candidate's model file; its hash goes into the benchmark.")
+]
+StableFile = Annotated[
+    Path | None, typer.Option(help="The stable model's file; its hash goes into the benchmark.")
+]
+Concurrency = Annotated[
+    list[int] | None,
+    typer.Option(
+        min=1,
+        max=1024,
+        help="Requests running at once while latency is measured; give it once a level. "
+        "Default: 1, 2, 4, 8, 16.",
+    ),
+]
+PerLevel = Annotated[int, typer.Option(min=300, max=1_000_000, help="Answers timed at each level.")]
+
+
 def certify(
     config: ConfigFile,
-    reference: Annotated[
-        list[Path],
-        typer.Option(
-            help="Reference rows: CSV, JSON lines, Parquet, npy, npz; a folder of them or a "
-            "pattern. May be given several times."
-        ),
-    ],
-    requests: Annotated[Path, typer.Option(help="Recorded requests: JSON lines.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="Where the benchmark goes.")],
+    reference: Reference,
+    requests: Requests,
+    output: Output,
     *,
-    unordered: Annotated[
-        bool, typer.Option(help="The reference rows are not in order of time.")
-    ] = False,
-    time: Annotated[
-        str, typer.Option(help="Column of the reference with the time of each row, UTC.")
-    ] = "",
-    labels: Annotated[
-        Path | None,
-        typer.Option(
-            help="True outcomes of the requests: CSV or JSON lines of id (or row), label."
-        ),
-    ] = None,
-    keep_sample: Annotated[
-        int,
-        typer.Option(min=0, max=1000, help="Reference rows kept in the benchmark; 0: none."),
-    ] = 1000,
-    candidate_file: Annotated[
-        Path | None,
-        typer.Option(help="The candidate's model file; its hash goes into the benchmark."),
-    ] = None,
-    stable_file: Annotated[
-        Path | None,
-        typer.Option(help="The stable model's file; its hash goes into the benchmark."),
-    ] = None,
-    concurrency: Annotated[
-        list[int] | None,
-        typer.Option(
-            min=1,
-            max=1024,
-            help="Requests running at once while latency is measured; give it once a level. "
-            "Default: 1, 2, 4, 8, 16.",
-        ),
-    ] = None,
-    per_level: Annotated[
-        int, typer.Option(min=300, max=1_000_000, help="Answers timed at each level.")
-    ] = 1000,
+    unordered: Unordered = False,
+    time: TimeColumn = "",
+    labels: LabelFile = None,
+    keep_sample: KeepSample = 1000,
+    candidate_file: CandidateFile = None,
+    stable_file: StableFile = None,
+    concurrency: Concurrency = None,
+    per_level: PerLevel = 1000,
 ) -> None:
     """Measure the models before deployment and write the benchmark."""
     from proxy.certify.certify import Load, Order
