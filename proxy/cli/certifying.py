@@ -9,7 +9,6 @@ import typer
 
 from proxy.cli.common import BAD_USAGE, ConfigFile, fail, out, read_config
 
-
 Reference = Annotated[
     list[Path],
     typer.Option(
