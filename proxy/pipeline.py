@@ -30,29 +30,26 @@ from proxy.records import (
     Capture,
     Case,
     Exchange,
-    Fate,
     Finding,
     FleetState,
     Health,
-    LabelNews,
     Model,
     Outcome,
     Pair,
     Posture,
     Pulse,
-    Receipt,
     Routing,
     Rows,
     Scalar,
     Side,
     Transition,
-    Truth,
     Undecodable,
     Verdict,
 )
 from proxy.stats.watch import Watch
 from proxy.windows.cases import CaseJoiner
 from proxy.windows.pairs import PairJoiner
+from proxy.windows.repeats import Repeats
 
 MAX_PAIRS: Final = 4096
 """Answers that wait for the other model's: seconds of mirrored traffic at full speed."""
@@ -164,6 +161,7 @@ class Pipeline:
         self._meter = meter
         self._keeper = keeper
         self._joiner = PairJoiner(MAX_PAIRS, MAX_PAIR_AGE_S)
+        self._repeats = Repeats(MAX_PAIRS)
         self._cases = CaseJoiner(MAX_PAIRS, MAX_ASKED_CELLS, MAX_PAIR_AGE_S)
         self._pairs: deque[tuple[float, int]] = deque()
         self._pairs_now = 0
@@ -186,6 +184,8 @@ class Pipeline:
             monitor.observe(report)
 
     def _read(self, capture: Capture) -> None:
+        if self._repeats.is_repeated(capture.exchange.id):
+            return
         asked: Rows | None = None
         for read in self._decoder.decode(capture):
             if isinstance(read, Undecodable):
@@ -317,17 +317,10 @@ class Pipeline:
         monitor = self._monitors.get(name)
         return {} if monitor is None else monitor.detail()
 
-    def label(self, truths: Sequence[Truth], now_s: float) -> Receipt:
-        """Take true outcomes of past requests; say what became of each."""
+    def labels(self) -> LabelQuality | None:
+        """Give the monitor that takes true outcomes; `None` when there is none."""
         monitor = self._monitors.get(AlarmName.LABEL_QUALITY)
-        if not isinstance(monitor, LabelQuality):
-            return Receipt(fates={Fate.UNKNOWN: len(truths)})
-        return monitor.tell(truths, now_s)
-
-    def label_news(self) -> LabelNews:
-        """Give what is new about labels since this was last asked."""
-        monitor = self._monitors.get(AlarmName.LABEL_QUALITY)
-        return monitor.news() if isinstance(monitor, LabelQuality) else LabelNews()
+        return monitor if isinstance(monitor, LabelQuality) else None
 
     # What people and the world answer.
 

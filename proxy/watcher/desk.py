@@ -17,6 +17,7 @@ from proxy.policy import Incident
 from proxy.records import (
     AlarmName,
     AlarmState,
+    Fate,
     FleetState,
     Insight,
     Model,
@@ -237,7 +238,10 @@ class WatcherDesk:
 
     async def label(self, truths: Sequence[Truth]) -> Receipt:
         """Take the true outcomes of past requests; they count at the next ticks."""
-        return self._office.pipeline.label(truths, clock.now_s())
+        monitor = self._office.pipeline.labels()
+        if monitor is None:
+            return Receipt(fates={Fate.UNKNOWN: len(truths)})
+        return monitor.tell(truths, clock.now_s())
 
     def _headline(self, reasons: Sequence[str]) -> str:
         incidents = self._open_incidents()

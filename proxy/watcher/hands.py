@@ -97,7 +97,9 @@ class Hands:
             self._keep_evidence(transition)
         for name in DETAILED:
             tools.metrics.detail(name, self._pipeline.detail(name))
-        tools.metrics.labels(self._pipeline.label_news())
+        labels = self._pipeline.labels()
+        if labels is not None:
+            tools.metrics.labels(labels.news())
         self.route("policy")
         alarms = self._pipeline.alarms
         waiting = policy.open_incidents(self._pipeline.posture, alarms)

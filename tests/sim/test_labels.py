@@ -120,7 +120,9 @@ class World:
             for model in Model:
                 self.line.observe(Health(model=model, at_s=self.now_s, ready=True, reason=""))
             if self.now_s % 3600 < TICK_S:
-                receipt = self.line.label(self._untold, self.now_s)
+                monitor = self.line.labels()
+                assert monitor is not None
+                receipt = monitor.tell(self._untold, self.now_s)
                 self._untold = []
                 for fate, n in receipt.fates.items():
                     self.fates[fate] = self.fates.get(fate, 0) + n
