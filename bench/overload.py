@@ -3,11 +3,13 @@
     python bench/overload.py [SECONDS] [--sink]
 
 Runs the real watcher on one core (the first that this process may use) and sends it what a relay
-would: 200 and 2,000 sampled requests per second with bodies of 16 KiB, SECONDS each (default 30).
-Prints over time the share of the core that it takes, processor time per decoded request (steady on
-a busy machine too), its memory, what it decoded and what the link dropped. By default a relay sends
-200 per second at most (`capture.max_rows_per_s`). With `--sink` every sampled request and answer
-also goes to a receiver as a CloudEvent.
+would: 200 and 2,000 requests per second with bodies of 16 KiB, SECONDS each (default 30), all to be
+sampled, as far as the relay's own draw lets them when the watcher cannot keep up. Prints over time
+the share of the core that the watcher takes, processor time per decoded request (steady on a busy
+machine too), its memory, what was sampled, what it decoded and what the link dropped; at the end
+whether the sample is uniform: a chi-square test over moments, with the chances that the records
+carry. By default a relay samples 200 per second at most (`capture.max_rows_per_s`). With `--sink`
+every sampled request and answer also goes to a receiver as a CloudEvent.
 """
 
 from __future__ import annotations
@@ -28,10 +30,15 @@ from pathlib import Path
 import aiohttp
 import numpy as np
 from aiohttp import web
+from scipy.stats import chi2
 
 from proxy import benchmark
 from proxy.link.sender import LinkSender
 from proxy.records import Capture, Exchange, Message, Model, Position
+from proxy.relay.capture import Sampler
+from proxy.relay.settings import Capture as CaptureSettings
+from proxy.relay.shedding import Relief
+from proxy.relay.sweep import INTERVAL_S
 from proxy.stats.floors import ErrorFloor
 from proxy.stats.profile import build_profile
 
@@ -39,6 +46,9 @@ ROOT = Path(__file__).resolve().parent.parent
 RATES = (200, 2_000)
 N_ROWS, N_COLUMNS, N_BODIES = 91, 16, 64
 EVERY_S = 5.0
+N_MOMENTS = 100
+LINK_BYTES = 8 * 1024 * 1024
+"""As a relay bounds it."""
 SLICE_S = 0.02
 TICKS = os.sysconf("SC_CLK_TCK")
 TARGET = "/v1/models/m:predict"
@@ -118,7 +128,7 @@ class Watching:
             self._process = subprocess.Popen(
                 command, cwd=folder, stderr=log, env=os.environ | {"PYTHONPATH": str(ROOT)}
             )
-        self.link = LinkSender(str(folder / "link.sock"), lambda _: None)
+        self.link = LinkSender(str(folder / "link.sock"), lambda _: None, max_bytes=LINK_BYTES)
         self.n_sent = 0
 
     async def ready(self) -> None:
@@ -166,24 +176,57 @@ def _count(text: str, series: str) -> int:
     return sum(int(float(n)) for n in re.findall(rf"stablehand_{series} (\S+)", text))
 
 
-async def drive(watching: Watching, rate: int, lasts_s: float) -> None:
-    """Send captures at a steady rate, in slices, as a relay's timer does."""
-    made, began_s, number = bodies(), time.monotonic(), 0
+async def drive(watching: Watching, rate: int, lasts_s: float) -> list[tuple[float, bool]]:
+    """Send what a relay would at a steady rate, in slices, as its timer does.
+
+    Returns:
+        Of each request the chance that it had to be sampled, and whether it arrived in the link.
+    """
+    made, began_s, number, next_s = bodies(), time.monotonic(), 0, 0.0
+    sampler, draws = Sampler(CaptureSettings(max_rows_per_s=rate)), []
+    relief = Relief(sampler, watching.link)
     while (passed_s := time.monotonic() - began_s) < lasts_s:
+        if passed_s >= next_s:
+            next_s = passed_s + INTERVAL_S
+            relief.tick(passed_s)
+            sampler.tick(passed_s)
         while number < passed_s * rate:
             number += 1
+            sampler.n_seen += 1
             about = exchange(number)
             asked, answered = made[number % N_BODIES]
             watching.link.put(about)
-            watching.link.put(Capture(about, TARGET, asked, answered))
-        watching.n_sent = number
+            chance, is_kept = sampler.keep, RNG.random() < sampler.keep
+            if is_kept:
+                sampler.kept()
+                is_kept = watching.link.put(Capture(about, TARGET, asked, answered))
+                watching.n_sent += is_kept
+            draws.append((chance, is_kept))
         await asyncio.sleep(SLICE_S)
+    return draws
+
+
+def evenness(draws: list[tuple[float, bool]]) -> str:
+    """Say whether what was kept is a uniform sample, by Pearson's chi-square over moments."""
+    later = draws[len(draws) // 3 :]
+    groups = np.array_split(np.array(later, dtype=float), N_MOMENTS)
+    chances = [group[:, 0] for group in groups]
+    expected = np.array([p.sum() for p in chances])
+    spread = np.array([(p * (1 - p)).sum() for p in chances])
+    kept = np.array([group[:, 1].sum() for group in groups])
+    drawn = spread > 0
+    told = f"{kept.sum() / len(later):.0%} of the last {len(later)} requests were sampled"
+    if not drawn.any():
+        return told
+    square = float(((kept - expected)[drawn] ** 2 / spread[drawn]).sum())
+    p_value = float(chi2.sf(square, drawn.sum()))
+    return f"{told}; chi-square over {drawn.sum()} moments: {square:.0f}, p = {p_value:.2f}"
 
 
 async def measure(rate: int, lasts_s: float, sink_port: int | None) -> None:
     """Print one table."""
-    print(f"\n{rate} sampled requests per second of 16 KiB\n")
-    print("| s | core | ms each | RSS MiB | sent/s | decoded/s | dropped/s | events sent/s |")
+    print(f"\n{rate} requests per second of 16 KiB, to be sampled\n")
+    print("| s | core | ms each | RSS MiB | sampled/s | decoded/s | dropped/s | events sent/s |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         watching = Watching(Path(folder), sink_port)
@@ -207,7 +250,7 @@ async def measure(rate: int, lasts_s: float, sink_port: int | None) -> None:
             told = f"{now.at_s - began_s:.0f} | {cpu_s / took_s:.0%} | {one_ms:.2f}"
             print(f"| {told} | {now.rss_mib:.0f} | {each} |", flush=True)
             before, dropped = now, lost
-        await driving
+        print(f"\n{evenness(await driving)}")
         await watching.close()
 
 
