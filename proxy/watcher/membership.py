@@ -6,17 +6,20 @@ import math
 import socket
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from proxy.actuators.notify import Notifier
 from proxy.actuators.pager import Offer
 from proxy.config import Loaded
-from proxy.fleet.fleet import Fleet, Identity
 from proxy.pipeline import Pipeline
 from proxy.records import AlarmName
 from proxy.telemetry.fleets import FleetFigures
 from proxy.telemetry.metrics import Metrics
 from proxy.watcher.memory import nonce
 from proxy.watcher.voice import Speaker, Voice
+
+if TYPE_CHECKING:
+    from proxy.fleet.fleet import Fleet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +83,9 @@ def membership_of(
     settings = config.fleet
     if settings is None:
         return None
+    # Only who is in a fleet needs the extra that talks to Redis.
+    from proxy.fleet.fleet import Fleet, Identity  # noqa: PLC0415 - an optional extra
+
     replica = f"{socket.gethostname()}/{nonce(state_dir)}"
     identity = Identity(
         replica=replica,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from proxy.monitors import Engine
 from proxy.monitors.watching import WINDOW_TICKS, Watching
-from proxy.records import Model, Pulse, Rows, Side, Undecodable, Verdict
+from proxy.records import FleetState, Health, Model, Pulse, Rows, Side, Undecodable, Verdict
 
 ENGINE = Engine(tick_s=1.0)
 
@@ -88,3 +88,46 @@ def test_a_few_unreadable_bodies_are_no_breach() -> None:
     for _ in range(10):
         monitor.observe(undecodable())
     assert monitor.judge(1.0).verdict is Verdict.OK
+
+
+def fleet(at_s: float, *, up: bool, trouble: str = "") -> FleetState:
+    """Give how a replica stands with its fleet."""
+    return FleetState(
+        at_s=at_s,
+        name="flights",
+        replica="a",
+        up=up,
+        replicas=3 if up else 1,
+        others=0,
+        late=0,
+        skew_s=0.0,
+        trouble=trouble,
+    )
+
+
+def test_a_replica_that_is_long_cut_off_from_its_fleet_is_a_breach() -> None:
+    """A start and one lost tick are nothing; a minute alone is, until the fleet is back."""
+    monitor = Watching(ENGINE)
+    verdicts = []
+    for tick in range(WINDOW_TICKS + 2):
+        monitor.observe(pulse(float(tick)))
+        monitor.observe(fleet(float(tick), up=False, trouble="Redis is full"))
+        verdicts.append(monitor.judge(tick + 0.5).verdict)
+    assert verdicts == [Verdict.OK] * WINDOW_TICKS + [Verdict.BREACH] * 2
+    finding = monitor.judge(tick + 0.6)
+    assert finding.subject == "fleet"
+    assert "only own counts are judged, not those of fleet flights: Redis is full" in finding.reason
+    monitor.observe(fleet(99.0, up=True))
+    monitor.observe(pulse(99.0))
+    assert monitor.judge(99.5).verdict is Verdict.OK
+
+
+def test_only_exchanges_count_as_reports() -> None:
+    """Health, pairs and cases do not thin out the share of records that were lost."""
+    monitor = Watching(ENGINE)
+    for _ in range(1000):
+        monitor.observe(Health(model=Model.STABLE, at_s=0.0, ready=True, reason=""))
+    monitor.observe(pulse(0.0))
+    monitor.observe(pulse(1.0, dropped=1))
+    finding = monitor.judge(1.5)
+    assert "1 of 1 records were dropped" in finding.reason

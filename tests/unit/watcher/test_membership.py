@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +52,12 @@ def test_without_the_key_there_is_no_fleet(tmp_path: Path) -> None:
     assert member is None
     samples = [line for line in metrics.render()[0].splitlines() if not line.startswith(b"#")]
     assert not any(line.startswith(b"stablehand_fleet_") for line in samples)
+
+
+def test_a_watcher_without_a_fleet_does_without_redis() -> None:
+    """The extra is not imported where nobody asked for a fleet."""
+    block = "import sys; sys.modules['redis'] = None; import proxy.watcher.process"
+    subprocess.run([sys.executable, "-c", block], check=True, timeout=60)
 
 
 @pytest.mark.parametrize(("alerts", "has_voice"), [("once", True), ("each", False)])

@@ -1,0 +1,83 @@
+"""Questions and answers of certification meet row by row, or are left out."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from proxy.certify.answers import Decoded
+from proxy.certify.conditional import conditional_of, questions
+from proxy.certify.recorded import Recorded
+from proxy.payload.decode import Decoder
+from proxy.payload.settings import Payload, Redact
+from proxy.records import Model, Rows, Scalar, Side
+from proxy.stats.profile import build_profile
+
+
+def rows(side: Side, columns: dict[str, list[Scalar]]) -> Rows:
+    """Give rows of one exchange."""
+    return Rows(
+        exchange_id=1,
+        at_s=0.0,
+        model=Model.CANDIDATE,
+        side=side,
+        columns=tuple(columns),
+        values=tuple(columns.values()),
+        n=len(next(iter(columns.values()))),
+    )
+
+
+def certified(n: int) -> tuple[list[Rows | None], Decoded]:
+    """Give questions of two rows each and the signs of their x."""
+    rng = np.random.default_rng(1)
+    asked: list[Rows | None] = []
+    given: list[Rows | None] = []
+    for _ in range(n):
+        x: list[Scalar] = rng.normal(size=2).tolist()
+        asked.append(rows(Side.INPUT, {"x": x}))
+        given.append(
+            rows(Side.OUTPUT, {"class": ["up" if float(v or 0) > 0 else "down" for v in x]})
+        )
+    return asked, Decoded(outputs=given)
+
+
+def test_rows_are_joined_by_request() -> None:
+    """Each class gets the inputs that it was answered to; unreadable halves are left out."""
+    asked, decoded = certified(600)
+    asked[0] = None
+    decoded.outputs[1] = None
+    asked[2] = rows(Side.INPUT, {"x": [1.0]})
+    rng = np.random.default_rng(2)
+    columns: dict[str, list[Scalar]] = {"x": rng.normal(size=1200).tolist()}
+    profile = build_profile(columns, rng, ordered=False)
+    outputs = build_profile(decoded.columns(), rng, ordered=False)
+    found = conditional_of(asked, decoded, profile, outputs)
+    assert found is not None
+    by_name = {stream.profile.name: stream.profile for stream in found.streams}
+    assert set(by_name) == {"x | class = up", "x | class = down"}
+    assert sum(one.n for one in by_name.values()) == 2 * 597
+    assert min(by_name["x | class = up"].edges) > 0 > max(by_name["x | class = down"].edges)
+
+
+def test_without_a_common_row_there_is_nothing() -> None:
+    """No question can be read: there is nothing to condition."""
+    asked, decoded = certified(3)
+    rng = np.random.default_rng(2)
+    empty = build_profile({}, rng, ordered=False)
+    outputs = build_profile(decoded.columns(), rng, ordered=False)
+    assert conditional_of([None] * len(asked), decoded, empty, outputs) is None
+
+
+def test_questions_keep_the_order_of_the_requests() -> None:
+    """A request that cannot be read leaves a gap, so that the others stay beside their answers."""
+    bodies = [b'{"instances": [{"x": 1.0}]}', b"{", b'{"instances": [{"x": 3.0}]}']
+    requests = [
+        Recorded(
+            method="POST",
+            target="/v1/models/m:predict",
+            headers={"content-type": "application/json"},
+            body=body,
+        )
+        for body in bodies
+    ]
+    found = questions(Decoder(Payload(), Redact()), requests)
+    assert [None if one is None else one.values[0] for one in found] == [[1.0], None, [3.0]]
