@@ -133,7 +133,7 @@ def question_of(
         evidence=evidence.columns,
         profiles=evidence.profiles,
         cut_by=(),
-        reference=reference,
+        reference={profile.name: reference[profile.name] for profile in evidence.profiles},
         n_reference=N,
         current=current,
         before=SampledRows(),

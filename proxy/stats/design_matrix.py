@@ -18,7 +18,7 @@ import numpy as np
 from proxy.records import Scalar
 from proxy.stats.binning import category_text, to_numbers
 from proxy.stats.functionals import Floats
-from proxy.stats.reference import ColumnProfile, Kind
+from proxy.stats.reference import LARGEST, ColumnProfile, Kind
 
 MAX_FEATURES: Final = 150
 """Coded columns; squares and products come on top, up to 200 in all."""
@@ -34,6 +34,8 @@ FARTHEST: Final = 5.0
 CENTRAL: Final = (0.05, 0.95)
 """The spread is measured between these quantiles, 3.29 standard deviations of a normal apart."""
 CENTRAL_WIDTH: Final = 3.29
+LEAST: Final = 1e-150
+"""Least spread that is divided by; with the largest number there is, the quotient is still one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,16 +120,17 @@ def _coded(profile: ColumnProfile, values: Sequence[Scalar]) -> Iterator[_Featur
 
 def _coded_numbers(numbers: Floats) -> Iterator[_Feature]:
     missing, odd = np.isnan(numbers), np.isinf(numbers)
+    numbers = np.clip(numbers, -LARGEST, LARGEST)
     present = numbers[~missing & ~odd]
     if not len(present):
         yield from _indicator(missing)
         return
     centre = float(np.median(present))
-    with np.errstate(over="ignore", invalid="ignore"):
-        low, high = np.quantile(present, CENTRAL)
-        spread = (float(high) - float(low)) / CENTRAL_WIDTH or float(present.std())
-        spread = spread if 0 < spread < np.inf else 1.0
-        standard = np.clip((numbers - centre) / spread, -FARTHEST, FARTHEST)
+    low, high = np.quantile(present, CENTRAL)
+    # What is spread by less than a number can tell is not divided by it.
+    spread = max((float(high) - float(low)) / CENTRAL_WIDTH, LEAST) if high > low else 0.0
+    spread = spread or max(float(present.std()), LEAST)
+    standard = np.clip((numbers - centre) / spread, -FARTHEST, FARTHEST)
     standard[missing | odd] = 0.0
     yield _Feature(standard, is_number=True)
     yield from _indicator(missing)

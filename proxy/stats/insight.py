@@ -85,6 +85,10 @@ def explain(question: Question) -> Insight:
         question.n_examples,
         show_values=question.show_values,
     )
+    known = {name for form in question.current.forms for name in form}
+    blamed = [one.column.name for one in question.evidence if one.blamed]
+    if known and blamed and not known & set(blamed):
+        notes.add(f"no single column holds {blamed[0]}, so no part and no row can be shown for it")
     return Insight(
         alarm=question.alarm,
         at_s=question.at_s,

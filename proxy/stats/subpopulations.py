@@ -24,7 +24,7 @@ from proxy.records import Scalar, SubPopulation
 from proxy.stats.binning import category_text, to_numbers
 from proxy.stats.evidence import ColumnEvidence
 from proxy.stats.functionals import N_SPECIAL_BINS, Floats
-from proxy.stats.reference import ColumnProfile, Kind
+from proxy.stats.reference import LARGEST, ColumnProfile, Kind
 from proxy.stats.samples import Sample, TwoSamples
 
 ALPHA: Final = 0.05
@@ -311,10 +311,9 @@ def _measured(evidence: ColumnEvidence, values: Sequence[Scalar]) -> Floats:
     """Give each row's part in what moved; NaN for rows that say nothing about it."""
     column = evidence.column
     if not evidence.is_share and column.sd > 0 and evidence.carrier in {"location", "spread"}:
-        numbers = to_numbers(values)
-        numbers = np.where(np.isfinite(numbers), numbers, np.nan)
-        with np.errstate(over="ignore", invalid="ignore"):
-            standard = np.clip((numbers - column.mean) / column.sd, -FARTHEST, FARTHEST)
+        with np.errstate(over="ignore"):
+            standard = (_numbers(values) - column.mean) / column.sd
+        standard = np.clip(standard, -FARTHEST, FARTHEST)
         return standard if evidence.carrier == "location" else np.abs(standard)
     bins = column.binner().bins(values)
     measured: Floats = np.array(evidence.carrier_values)[bins]
@@ -334,7 +333,7 @@ def _cuts(profile: ColumnProfile, samples: TwoSamples) -> Iterator[_Cut]:
             condition = f"{profile.name} = {category}"
             yield _Cut((profile.name,), condition, was == category, are == category)
         return
-    first, second = to_numbers(before), to_numbers(now)
+    first, second = _numbers(before), _numbers(now)
     present = first[np.isfinite(first)]
     distinct = np.unique(present)
     if len(distinct) <= MAX_CUTS:
@@ -348,6 +347,12 @@ def _cuts(profile: ColumnProfile, samples: TwoSamples) -> Iterator[_Cut]:
         masks = [(numbers >= low) & (numbers < high) & np.isfinite(numbers)
                  for numbers in (first, second)]  # fmt: skip
         yield _Cut((profile.name,), condition, masks[0], masks[1])
+
+
+def _numbers(values: Sequence[Scalar]) -> Floats:
+    """Give measurements; NaN for what is none, infinities included."""
+    numbers = to_numbers(values)
+    return np.where(np.isfinite(numbers), np.clip(numbers, -LARGEST, LARGEST), np.nan)
 
 
 def _range_text(name: str, low: float, high: float) -> str:

@@ -156,6 +156,16 @@ def test_what_needs_rows_is_left_out_without_them(change: dict[str, object], wha
     assert what in found.reason.lower()
 
 
+def test_a_blamed_stream_that_no_column_holds_is_said_to_have_no_examples() -> None:
+    """Correlations, and columns within a class, are made of several columns."""
+    asked = question(damaged())
+    column = msgspec.structs.replace(asked.evidence[0].column, name="age | class = 1")
+    derived = msgspec.structs.replace(asked.evidence[0], column=column, members=("age",))
+    found = explain(msgspec.structs.replace(asked, evidence=(derived,)))
+    assert (found.examples, found.sub_populations) == ((), ())
+    assert "No single column holds age | class = 1" in found.reason
+
+
 @pytest.mark.parametrize(
     "cells",
     [
@@ -176,3 +186,24 @@ def test_hostile_cells_break_nothing(cells: list[Scalar]) -> None:
     found = explain(question(columns))
     assert msgspec.json.decode(msgspec.json.encode(found), type=Insight) == found
     assert found.columns[0].name == "age"
+
+
+ODD: tuple[Scalar, ...] = (
+    None, math.inf, -math.inf, math.nan, "", "a and b", True, 0, 5e-324, 1e308, -1e308, 10**40, 0.5,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_any_mixture_of_odd_cells_breaks_nothing(seed: int) -> None:
+    """Columns that mix a few kinds of oddity, in the reference and now, few rows or many."""
+    rng = np.random.default_rng(seed)
+    n = int(rng.choice([0, 1, 60, N]))
+    asked = question({name: values[:n] for name, values in damaged().items()}, ticks=1)
+
+    def odd(n_rows: int) -> Columns:
+        kinds = {name: rng.integers(0, len(ODD), 3) for name in ("age", "income", "city")}
+        return {name: [ODD[place] for place in rng.choice(of, n_rows)]
+                for name, of in kinds.items()}  # fmt: skip
+
+    found = explain(msgspec.structs.replace(asked, current=kept(odd(n)), reference=odd(N)))
+    assert msgspec.json.decode(msgspec.json.encode(found), type=Insight) == found
