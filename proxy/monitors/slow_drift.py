@@ -16,7 +16,7 @@ from proxy.monitors.settings import SlowDriftSettings
 from proxy.records import AlarmName, Blame, Finding, Observation, Verdict
 from proxy.stats.conclude import unknown
 from proxy.stats.drift import ProfileWatch
-from proxy.stats.trend import Demand, Line, SavedDays, Trend, moved_text
+from proxy.stats.trend import MEANS, Demand, Line, SavedDays, Trend, moved_text
 
 MAX_NAMED: Final = 8
 STAYS: Final = 0.5
@@ -148,7 +148,7 @@ class SlowDrift:
             unit=blames[0].unit,
             evidence=1.0,
             threshold=1.0,
-            confirmation=1.0,
+            confirmation=0.0,
             recovery=0.0,
             n_reference=self._sides[side].watch.certified[worst.stream].n_reference,
             n_current=worst.rows,
@@ -161,7 +161,7 @@ class SlowDrift:
 
     def _blame(self, side: str, line: Line) -> Blame:
         effect = self._sides[side].rule.tolerance.effect
-        unit = "sd" if line.functional.name in {"location", "spread"} else "h"
+        unit = "sd" if line.functional.name in MEANS else "h"
         return Blame(
             subject=self._key(side, line)[1],
             effect=line.now * effect,
@@ -177,7 +177,8 @@ class SlowDrift:
         name = self._key(side, line)[1]
         where = "" if side == "input" else f" of the {side}"
         whole = moved_text(line, line.per_day * line.span_days, effect)
-        pace = f"{abs(line.per_day) * effect:.2g} a day"
+        unit = " sd" if line.functional.name in MEANS else ""
+        pace = f"{abs(line.per_day) * effect:.2g}{unit} a day"
         text = f"{name}{where} has moved {whole} in {line.span_days} days ({pace})"
         if line.days_left <= 0:
             return f"{text}; it has left the tolerance, though not clearly enough for an alarm"

@@ -17,6 +17,7 @@ from proxy.records import (
     AlarmState,
     FleetState,
     Model,
+    Pace,
     Position,
     Receipt,
     Side,
@@ -116,6 +117,8 @@ class AlarmView(Struct, frozen=True, kw_only=True):
     strength: float = 0.0
     """Evidence over threshold, 0 to 1 and above: the length of the bar."""
     shared: Verdict | None = None
+    pace: Pace = Pace.UNKNOWN
+    """Whether a drift came suddenly or slowly; empty when that is not known."""
     acknowledged: str = ""
     """By whom and why; empty when nobody did."""
     next_step: str = ""

@@ -18,6 +18,7 @@ from proxy.records import (
     AlarmState,
     Blame,
     Finding,
+    Pace,
     Side,
     Verdict,
 )
@@ -206,6 +207,7 @@ def alarm_view(
         blamed=tuple(blame.summary or blame.subject for blame in blamed),
         strength=strength(finding) if finding else 0.0,
         shared=finding.shared if finding else None,
+        pace=finding.pace if finding else Pace.UNKNOWN,
         acknowledged=_acknowledged(acknowledged) if acknowledged and seen else "",
         next_step=next_step,
     )

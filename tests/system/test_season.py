@@ -102,16 +102,16 @@ def test_an_hour_is_compared_with_its_own(
     end_s = time.monotonic() + timedelta(seconds=6).total_seconds()
     while time.monotonic() < end_s:
         assert sidecar.predict(body(rng, level()))[0] == 200
-    assert alarm()["finding"]["verdict"] == "ok", alarm()
+    assert alarm()["verdict"] == "ok", alarm()
 
     def is_found() -> bool:
         sidecar.predict(body(rng, 0.0))
-        return bool(alarm()["finding"]["verdict"] == "breach")
+        return bool(alarm()["verdict"] == "breach")
 
     wait(is_found, "the average of the day at the height of the wave")
-    finding = alarm()["finding"]
-    assert finding["subject"] == "load"
-    assert finding["effect"] < -1
+    assert "load" in alarm()["words"]
+    assert " lower than the reference" in alarm()["words"]
+    assert alarm()["pace"] == ""
     drift = sidecar.json("/api/v1/drift")
     assert drift["input"]["recent"]["hours_known"] == 0
     assert drift["slow"]["trends"] == []

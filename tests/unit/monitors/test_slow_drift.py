@@ -83,7 +83,7 @@ def test_a_slow_drift_makes_a_ticket_with_its_pace_and_no_alarm() -> None:
     assert last.subject == "temperature"
     assert last.reason.startswith("temperature has moved 0.0")
     assert " sd in 2" in last.reason
-    assert " a day); at this pace it leaves the tolerance in " in last.reason
+    assert " sd a day); at this pace it leaves the tolerance in " in last.reason
     assert [blame.subject for blame in last.blamed] == ["temperature"]
     assert last.since_s is not None
     (ticket,) = [one for one in _trends(house.slow) if one["ticket"]]

@@ -16,6 +16,7 @@ from proxy.records import (
     Blame,
     Finding,
     Outcome,
+    Pace,
     Side,
     Step,
     StepKind,
@@ -152,6 +153,13 @@ def test_only_the_acknowledgement_of_this_episode_counts() -> None:
     assert words.alarm_view(alarm, utc, ack).acknowledged == "ann: known"
     old = msgspec.structs.replace(ack, episode=1)
     assert words.alarm_view(alarm, utc, old).acknowledged == ""
+
+
+def test_an_alarm_says_whether_the_change_was_sudden() -> None:
+    """The pace of its finding; nothing before there is one."""
+    found = Alarm(name=AlarmName.INPUT_DRIFT, finding=finding(pace=Pace.SLOW))
+    assert words.alarm_view(found, utc).pace is Pace.SLOW
+    assert words.alarm_view(Alarm(name=AlarmName.INPUT_DRIFT), utc).pace is Pace.UNKNOWN
 
 
 def test_an_alarm_without_a_finding_is_not_known() -> None:
