@@ -7,7 +7,7 @@ them; `--keep-sample 0` leaves the rows out.
 
 from __future__ import annotations
 
-import itertools
+from collections.abc import Iterator
 from typing import Final
 
 import msgspec
@@ -21,6 +21,7 @@ from proxy.stats.certified_quality import Quality
 from proxy.stats.floors import Agreement, ErrorFloor
 from proxy.stats.latency import LatencyProfile
 from proxy.stats.profile import Profile
+from proxy.stats.reference import ColumnProfile
 from proxy.stats.season import trouble_of
 from proxy.stats.self_test import SelfTest
 
@@ -123,33 +124,42 @@ def _check(benchmark: Benchmark) -> None:
     """Refuse a benchmark that a hand or a broken disk has changed."""
     _check_schemas(benchmark)
     _check_sample(benchmark)
-    bases = {} if benchmark.learned is None else benchmark.learned.bases
-    for name, basis in bases.items():
+    if trouble := next(filter(None, _troubles(benchmark)), ""):
+        raise BenchmarkError(f"{trouble}; certify again")
+
+
+def _troubles(benchmark: Benchmark) -> Iterator[str]:
+    """Give what contradicts itself, part by part; empty words where nothing does."""
+    for profile in (benchmark.input, *benchmark.outputs.values()):
+        yield from _troubles_of_profile(profile)
+    for basis_name, basis in ({} if benchmark.learned is None else benchmark.learned.bases).items():
         if any(len(direction) != len(basis.mean) for direction in basis.directions):
-            raise BenchmarkError(
-                f"the main directions of {name!r} have different lengths; certify again"
-            )
-    profiles = [benchmark.input, *benchmark.outputs.values()]
-    derived = [p.multivariate.derived for p in profiles if p.multivariate is not None]
-    within = [p.conditional for p in profiles if p.conditional is not None]
-    for conditional in within:
-        if trouble := conditional.trouble():
-            raise BenchmarkError(f"{trouble}; certify again")
-    derived += [tuple(stream.profile for stream in one.streams) for one in within]
-    for profile in profiles:
-        _check_seasons(profile)
-    derived.append(tuple(q.loss for q in benchmark.quality.values() if q.loss is not None))
-    for column in itertools.chain(*(profile.columns for profile in profiles), *derived):
-        bins = column.binner().n_bins
-        if len(column.masses) != bins or not all(0 <= mass <= 1 for mass in column.masses):
-            raise BenchmarkError(
-                f"column {column.name!r} has {len(column.masses)} masses for {bins} bins, or a "
-                "mass outside 0 to 1; certify again"
-            )
-        if any(low >= high for low, high in zip(column.edges, column.edges[1:], strict=False)):
-            raise BenchmarkError(
-                f"the edges of column {column.name!r} do not increase; certify again"
-            )
+            yield f"the main directions of {basis_name!r} have different lengths"
+    yield from (one.trouble() for one in benchmark.latency.values())
+    yield from (one.trouble() for one in benchmark.errors.values())
+    yield from (one.loss.trouble() for one in benchmark.quality.values() if one.loss is not None)
+    if benchmark.agreement is not None:
+        yield benchmark.agreement.trouble()
+    for levels in benchmark.capacity_per_s.values():
+        if not all(level.isdecimal() and rate >= 0 for level, rate in levels.items()):
+            yield "a capacity is negative, or its level is no number of running exchanges"
+
+
+def _troubles_of_profile(profile: Profile) -> Iterator[str]:
+    names = [column.name for column in profile.columns]
+    if len(set(names)) < len(names):
+        yield "a profile has one column twice"
+    yield from (column.trouble() for column in profile.columns)
+    derived: tuple[ColumnProfile, ...] = ()
+    if profile.multivariate is not None:
+        derived = profile.multivariate.derived
+        yield profile.multivariate.trouble()
+        yield from (column.trouble() for column in derived)
+    if profile.conditional is not None:
+        yield profile.conditional.trouble()
+        yield from (stream.profile.trouble() for stream in profile.conditional.streams)
+    if profile.seasons is not None:
+        yield trouble_of(profile.seasons, (*profile.columns, *derived))
 
 
 def _check_sample(benchmark: Benchmark) -> None:
@@ -172,11 +182,3 @@ def _check_sample(benchmark: Benchmark) -> None:
             raise BenchmarkError(
                 f"column {name!r} of its sample is not in the input profile; certify again"
             )
-
-
-def _check_seasons(profile: Profile) -> None:
-    if profile.seasons is None:
-        return
-    derived = () if profile.multivariate is None else profile.multivariate.derived
-    if trouble := trouble_of(profile.seasons, (*profile.columns, *derived)):
-        raise BenchmarkError(f"{trouble}; certify again")

@@ -24,6 +24,13 @@ class ErrorFloor(Struct, frozen=True, kw_only=True):
     failed: dict[str, int]
     """Failed answers by class: `server` (5xx), `timeout`, `connect`, `invalid`."""
 
+    def trouble(self) -> str:
+        """Say how a floor that was read from a file contradicts itself; empty when it does not."""
+        failed = self.failed.values()
+        if min(failed, default=0) < 0 or sum(failed) > self.n:
+            return f"{sum(failed)} of {self.n} answers failed"
+        return ""
+
 
 class Agreement(Struct, frozen=True, kw_only=True):
     """How far the answers of candidate and stable lay apart during certification."""
@@ -39,6 +46,14 @@ class Agreement(Struct, frozen=True, kw_only=True):
     distance."""
     distance: ColumnProfile | None
     """Certified distances between the answers. `None`: answers are labels only."""
+
+    def trouble(self) -> str:
+        """Say how what was read from a file contradicts itself; empty when it does not."""
+        if not 0 <= self.n_differ <= self.n or self.far < 0:
+            return f"{self.n_differ} of {self.n} compared answers differ, or by a negative distance"
+        if not all(scale > 0 for scale in self.scales.values()):
+            return "a scale of agreement is not positive"
+        return "" if self.distance is None else self.distance.trouble()
 
 
 def build_agreement(pairs: Sequence[Pair], *, ordered: bool) -> Agreement:

@@ -24,6 +24,8 @@ MIN_CELL: Final = 300
 """Cells with fewer certified answers borrow their neighbour's: their tail is not known."""
 
 
+N_SIZES: Final = 3
+"""Thirds of request sizes."""
 ANY_SIZE: Final = -1
 """Size of a cell that holds all request sizes."""
 SLOW_TAILS: Final = (
@@ -63,6 +65,19 @@ class LatencyProfile(Struct, frozen=True, kw_only=True):
     cells: tuple[LatencyCell, ...]
     design_effects: dict[str, float] | None = None
     """Design effect by functional of the rank within the cell; `None`: not measured."""
+
+    def trouble(self) -> str:
+        """Say how a profile read from a file contradicts itself; empty when it does not."""
+        places = [(cell.load, cell.size) for cell in self.cells]
+        if len(set(places)) < len(places):
+            return "a latency cell stands twice"
+        if not all(0 <= load <= MAX_LOAD and ANY_SIZE <= size < N_SIZES for load, size in places):
+            return "a latency cell is of no class of load or size"
+        if not all(cell.latency.n > 0 for cell in self.cells):
+            return "a latency cell is of no answer"
+        if not all(effect >= 1 for effect in (self.design_effects or {}).values()):
+            return "a design effect of latency is below 1"
+        return next(filter(None, (cell.latency.trouble() for cell in self.cells)), "")
 
 
 def load_class(in_flight: int) -> int:

@@ -50,6 +50,20 @@ class Multivariate(Struct, frozen=True, kw_only=True):
     derived: tuple[ColumnProfile, ...]
     """Profiles of the derived columns: the products, then the reconstruction error."""
 
+    def trouble(self) -> str:
+        """Say how what was read from a file contradicts itself; empty when it does not."""
+        n = len(self.columns)
+        widths = {n, len(self.means), len(self.sds), *map(len, self.directions)}
+        if len(widths) > 1 or len(set(self.columns)) < n:
+            return "correlated columns, their means, deviations and directions are not equally many"
+        if not all(sd > 0 for sd in self.sds):
+            return "a standard deviation of correlated columns is not positive"
+        if not all(0 <= place < n for pair in self.pairs for place in pair):
+            return "a pair of correlated columns names a column that is not there"
+        if [column.name for column in self.derived] != derived_names(self):
+            return "the derived columns are not those of the pairs and directions"
+        return ""
+
 
 def build_multivariate(
     columns: Mapping[str, Sequence[Scalar]], profiles: Sequence[ColumnProfile], *, ordered: bool

@@ -34,6 +34,11 @@ LEVELS: Final[Floats] = np.concatenate(
 LARGEST: Final = 1e150
 """Numbers beyond this are no measurements: their squares overflow. They do not shape a profile."""
 
+MASS_ERROR: Final = 1e-3
+"""Masses of a file add up to 1 within this."""
+LARGEST_EFFECT: Final = 1e12
+MOST_ROWS: Final = 10**15
+
 
 class Kind(StrEnum):
     """What a column is made of."""
@@ -62,6 +67,28 @@ class ColumnProfile(Struct, frozen=True, kw_only=True):
     """Numeric, for people only: mean of the reference."""
     sd: float = 0.0
     """Numeric, for people only: standard deviation of the reference."""
+
+    def trouble(self) -> str:
+        """Say how a profile read from a file contradicts itself; empty when it does not."""
+        bins, masses = self.binner().n_bins, self.masses
+        effects = (self.design_effects or {}).values()
+        wrong = {
+            "has more bins than any": len(self.edges) > N_EDGES
+            or len(self.categories) > MAX_CATEGORIES,
+            "has an impossible number of rows": not 0 <= self.n <= MOST_ROWS,
+            "has edges that do not increase": any(
+                low >= high for low, high in itertools.pairwise(self.edges)
+            ),
+            "has one category twice": len(set(self.categories)) < len(self.categories),
+            f"has {len(masses)} masses for {bins} bins": len(masses) != bins,
+            "has a mass outside 0 to 1": not all(0 <= mass <= 1 for mass in masses),
+            "has masses that do not add up to 1": abs(sum(masses) - 1) > MASS_ERROR,
+            "has a design effect below 1 or beyond any reason": not all(
+                1 <= effect <= LARGEST_EFFECT for effect in effects
+            ),
+        }
+        found = next((text for text, is_wrong in wrong.items() if is_wrong), "")
+        return f"column {self.name!r} {found}" if found else ""
 
     def binner(self) -> Binner:
         """Give the way from values to the bins of this profile."""

@@ -54,7 +54,13 @@ def watch_columns(
         if tolerance.worse_only:
             functionals = tuple(f for f in functionals if f.name not in NOT_WORSE)
         effects = column.design_effects
-        key = (column.kind, column.masses, column.n, tuple(sorted((effects or {}).items())))
+        key = (
+            column.kind,
+            len(column.edges),
+            column.masses,
+            column.n,
+            tuple(sorted((effects or {}).items())),
+        )
         table = tables.get(key)
         if table is None:
             table = bet_table(functionals, masses, column.n, effects, tolerance)
