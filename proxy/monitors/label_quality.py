@@ -34,6 +34,7 @@ from proxy.records import (
     Truth,
     Verdict,
 )
+from proxy.records.truth import MAX_PROBLEMS
 from proxy.stats.certified_quality import describe_loss
 from proxy.stats.conclude import Wording, conclude, detail_of, unknown
 from proxy.stats.demands import Tolerance
@@ -48,7 +49,6 @@ IDLE_PART: Final = 0.1
 SILENT_TICKS: Final = 10
 """After as many ticks without labels, a breach that lasts is not measured any more."""
 MAX_DELAYS: Final = 20_000
-MAX_PROBLEMS: Final = 5
 COVERAGE_EVERY_S: Final = 10.0
 HOUR_S: Final = 3600.0
 

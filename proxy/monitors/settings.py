@@ -237,8 +237,8 @@ class LabelSettings:
     early_s: Seconds = 60.0
     """How long a label waits for its prediction, which may still be on its way, in seconds. Default
     60. Labels of requests that were not sampled count as `unknown` after that."""
-    max_waiting: Count = 50_000
-    """Predicted rows that wait. Default 50,000. When full, every second one is let go, whatever its
+    max_waiting: Count = 30_000
+    """Predicted rows that wait. Default 30,000. When full, every second one is let go, whatever its
     age, so that late labels are not at a disadvantage."""
     max_bytes: Count = 33_554_432
     """Bytes that waiting rows may take, about. Default: 32 MiB."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from msgspec import Struct
 
@@ -11,6 +11,10 @@ from proxy.records.traffic import Scalar
 
 TruthValue: TypeAlias = Scalar | list[Scalar]
 """The true outcome of one row, or of all rows of one request in their order."""
+
+
+MAX_PROBLEMS: Final = 5
+"""Troubles of one call that are told in words; all are counted."""
 
 
 class Truth(Struct, frozen=True, kw_only=True):
@@ -54,6 +58,20 @@ class Receipt(Struct, frozen=True, kw_only=True):
     """From the prediction to its truth, of the rows joined now."""
     problems: tuple[str, ...] = ()
     """The first troubles in words, without values of the labels."""
+
+    def plus(self, other: Receipt) -> Receipt:
+        """Give both receipts in one."""
+        fates = {
+            fate: self.fates.get(fate, 0) + other.fates.get(fate, 0)
+            for fate in Fate
+            if fate in self.fates or fate in other.fates
+        }
+        problems = tuple(dict.fromkeys((*self.problems, *other.problems)))
+        return Receipt(
+            fates=fates,
+            delays_s=self.delays_s + other.delays_s,
+            problems=problems[:MAX_PROBLEMS],
+        )
 
 
 class LabelNews(Struct, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ same inputs, the estimate does not notice. So it never alarms, and every label t
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Sequence
 from enum import StrEnum
@@ -149,8 +150,8 @@ def expect(expected: Expected, target: Target, answer: Answer) -> float:
     value = _value(expected, said, answer)
     if math.isnan(value):
         return NOT_SAID
-    inner = expected.edges[1:-1]
-    return expected.errors[int(np.searchsorted(inner, value, side="right"))]
+    place = bisect_right(expected.edges, value, 1, len(expected.edges) - 1) - 1
+    return expected.errors[place]
 
 
 def is_outside(expected: Expected, target: Target, answer: Answer) -> bool:

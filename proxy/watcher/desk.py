@@ -6,6 +6,7 @@ change something go through the pipeline, are carried out at once and stand in t
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -54,6 +55,8 @@ STREAMS: Final = 24
 HIDDEN_KINDS: Final = frozenset({"action", "tick", "evidence", "insight"})
 """Journal entries that the timeline leaves out: outcomes and transitions say it."""
 DAY_S: Final = 86_400.0
+LABELS_AT_ONCE: Final = 500
+"""Labels taken before ticks, pulses and records from relays have their turn again."""
 STOPS: Final = frozenset(
     {
         AlarmName.OUTPUT_DRIFT,
@@ -136,13 +139,17 @@ class WatcherDesk:
     def detail(self, name: AlarmName) -> JsonObject:
         """Give the streams of one monitor, and what explains them.
 
-        Beside drift that is its last insight, beside latency the extremes of the last hour.
+        Beside drift that is its last insight, beside latency and disagreement the extremes of the
+        last hour.
         """
         detail = self._office.pipeline.detail(name)
         if name is AlarmName.LABEL_QUALITY:
             detail["caution"] = self._caution()
         if name is AlarmName.LATENCY:
             detail |= self._office.samples.extremes(clock.now_s())
+        elif name is AlarmName.DISAGREEMENT:
+            samples = self._office.samples
+            detail["strongest"] = samples.disagreements(clock.now_s(), with_answers=False)
         elif name in WATCHED:
             detail |= {"insight": self._office.insights.get(name)}
         return detail
@@ -179,6 +186,10 @@ class WatcherDesk:
     def samples(self, n: int) -> Sequence[JsonObject]:
         """Give at most `n` sampled rows."""
         return self._office.samples.last(n)
+
+    def disagreements(self) -> Sequence[JsonObject]:
+        """Give the strongest disagreements of the last hour with both answers."""
+        return self._office.samples.disagreements(clock.now_s(), with_answers=True)
 
     def config(self) -> JsonObject:
         """Give the configuration in force, secrets hidden."""
@@ -241,7 +252,12 @@ class WatcherDesk:
         monitor = self._office.pipeline.labels()
         if monitor is None:
             return Receipt(fates={Fate.UNKNOWN: len(truths)})
-        return monitor.tell(truths, clock.now_s())
+        receipt = Receipt(fates={})
+        for start in range(0, len(truths), LABELS_AT_ONCE):
+            part = monitor.tell(truths[start : start + LABELS_AT_ONCE], clock.now_s())
+            receipt = receipt.plus(part)
+            await asyncio.sleep(0)
+        return receipt
 
     def _headline(self, reasons: Sequence[str]) -> str:
         incidents = self._open_incidents()

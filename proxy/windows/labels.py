@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Final
 
 import msgspec
@@ -21,8 +21,8 @@ from msgspec import Struct
 from proxy.records import Fate, Model, Scalar, Truth
 from proxy.stats.target import Answer
 
-ENTRY_BYTES: Final = 420
-"""What a request costs beside its ids and rows: objects, tables and their places."""
+ENTRY_BYTES: Final = 700
+"""What a request costs beside its ids and rows: objects, tables and their places, as measured."""
 ID_BYTES: Final = 150
 ROW_BYTES: Final = 130
 MAX_EARLY: Final = 10_000
@@ -62,8 +62,10 @@ class Asked(Struct):
     """Which of them were kept. `None`: all."""
     ids: tuple[str, ...] = ()
     answers: dict[Model, list[Answer]] = {}
-    weights: dict[Model, float] = {}
-    """1 / probability with which the answer was sampled, by model."""
+    candidate_weight: float = 1.0
+    """1 / probability with which the candidate's answer was sampled."""
+    stable_weight: float = 1.0
+    """The same of the stable's."""
     told: dict[int, Scalar] = {}
     """Truths by place in the answers."""
 
@@ -74,7 +76,8 @@ class Asked(Struct):
 
     def weight(self, model: Model) -> float:
         """Give how many requests of the traffic this one stands for."""
-        return self.weights.get(model, 1.0) * 2.0**self.level
+        own = self.candidate_weight if model is Model.CANDIDATE else self.stable_weight
+        return own * 2.0**self.level
 
     def row(self, place: int) -> int:
         """Give the row of the request that stands at a place of the answers."""
@@ -149,7 +152,7 @@ class LabelStore:
         if not _is_kept(key, self.level):
             self.lost.thinned += 1
             return None
-        found = Asked(key, at_s, self.level, answers={}, weights={}, told={})
+        found = Asked(key, at_s, self.level, answers={}, told={})
         self._asked[key] = found
         self.n_bytes += found.size()
         return found
@@ -170,7 +173,10 @@ class LabelStore:
             return
         before = asked.size()
         asked.answers[model] = answers
-        asked.weights[model] = weight
+        if model is Model.CANDIDATE:
+            asked.candidate_weight = weight
+        else:
+            asked.stable_weight = weight
         self.n_bytes += asked.size() - before
         if len(asked.answers) == 1:
             self.n_rows += asked.n_kept
@@ -263,11 +269,7 @@ class LabelStore:
             "bytes": self.n_bytes,
             "kept_share": 2.0**-self.level,
             "early_labels": self.n_early,
-            "lost": {
-                "thinned": self.lost.thinned,
-                "expired": self.lost.expired,
-                "at_restart": self.lost.at_restart,
-            },
+            "lost": asdict(self.lost),
             "delay_s": None if delays is None else {"median": delays[0], "p90": delays[1]},
         }
 
@@ -316,8 +318,10 @@ class LabelStore:
 
         `offset_s` turns times into those of UTC, since the host's clock may begin anew.
         """
-        level = self.level
-        kept = list(self._asked.values())
+        level, n = self.level, len(self._asked)
+        while n > SAVED_REQUESTS:
+            level, n = level + 1, n // 2
+        kept = [one for one in self._asked.values() if _is_kept(one.key, level)]
         while len(kept) > SAVED_REQUESTS and level < MAX_LEVEL:
             level += 1
             kept = [one for one in kept if _is_kept(one.key, level)]

@@ -28,3 +28,13 @@ def test_the_fates_are_the_results_of_the_metrics() -> None:
         "wrong_type",
     ]
     assert Receipt(fates={Fate.JOINED: 2}).problems == ()
+
+
+def test_the_receipts_of_two_parts_add_up() -> None:
+    """Fates and delays are added, troubles told once and not without end."""
+    one = Receipt(fates={Fate.JOINED: 2}, delays_s=(1.0,), problems=("a", "b"))
+    two = Receipt(fates={Fate.JOINED: 1, Fate.UNKNOWN: 3}, problems=("b", "c", "d", "e", "f"))
+    both = one.plus(two)
+    assert both.fates == {Fate.JOINED: 3, Fate.UNKNOWN: 3}
+    assert both.delays_s == (1.0,)
+    assert both.problems == ("a", "b", "c", "d", "e")
