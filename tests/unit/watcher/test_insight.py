@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -39,7 +40,7 @@ from proxy.records import (
 from proxy.stats.insight import Question
 from proxy.stats.profile import build_profile
 from proxy.stats.samples import SampledRows
-from proxy.watcher.insight import Explainer, ExplainError, ask, for_journal
+from proxy.watcher.insight import MODULE, Explainer, ExplainError, ask, for_journal
 from proxy.watcher.samples import Samples
 
 INPUT = AlarmName.INPUT_DRIFT
@@ -311,6 +312,34 @@ def test_a_child_that_dies_is_counted_and_its_last_word_is_known() -> None:
     )
     with pytest.raises(ExplainError, match=r"ended with 1: .*Error"):
         asyncio.run(ask(question, 60))
+
+
+def children() -> list[str]:
+    """Give the numbers of the running children that explain something."""
+    found = []
+    for path in Path("/proc/self/task").glob("*/children"):
+        for pid in path.read_text().split():
+            with suppress(OSError):
+                command = Path(f"/proc/{pid}/cmdline").read_bytes()
+                found += [pid] * (MODULE.encode() in command)
+    return found
+
+
+def test_when_the_watcher_ends_its_child_does_not_go_on() -> None:
+    """Nothing is left behind to finish an answer that nobody waits for."""
+    scene = Scene()
+    scene.breach()
+
+    async def begin_and_end() -> None:
+        running = asyncio.ensure_future(scene.explainer.run(lambda *_: None, lambda *_: None))
+        while not children():
+            await asyncio.sleep(0.005)
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+
+    asyncio.run(begin_and_end())
+    assert children() == []
 
 
 def test_cells_that_no_coding_holds_are_made_fit() -> None:
