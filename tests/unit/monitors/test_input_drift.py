@@ -324,3 +324,37 @@ def test_what_it_knows_can_be_explained() -> None:
     assert (evidence.columns[0].column.name, evidence.columns[0].blamed) == ("age", True)
     assert {profile.name for profile in evidence.profiles} == set(COLUMNS)
     assert InputDrift(SETTINGS, None, ENGINE).evidence() is None
+
+
+def test_the_hour_is_that_of_utc_and_follows_a_clock_that_is_set_anew() -> None:
+    """What is certified for six o'clock is no drift at six; a step of minutes changes nothing."""
+    rng = np.random.default_rng(6)
+    times = np.arange(0, 6 * 86_400, 60.0)
+    wave = np.sin(2 * np.pi * times / 86_400) + rng.normal(size=len(times))
+    profile = build_profile({"x": wave.tolist()}, rng, ordered=True, times_s=times.tolist())
+    certified = Benchmark(created_utc="", models={}, input=profile)
+
+    def verdicts(hour: float, step_s: float = 0.0) -> list[Verdict]:
+        engine = Engine(tick_s=60.0, utc_offset_s=3600.0 * hour)
+        monitor = InputDrift(DriftSettings(), certified, engine)
+        found = []
+        for number in range(30):
+            engine.utc_offset_s += step_s
+            values = [*(1 + rng.normal(size=100))]
+            monitor.observe(
+                Rows(
+                    exchange_id=1,
+                    at_s=0.0,
+                    model=Model.CANDIDATE,
+                    side=Side.INPUT,
+                    columns=("x",),
+                    values=(values,),
+                    n=100,
+                )
+            )
+            found.append(monitor.judge(60.0 * (number + 1)).verdict)
+        return found
+
+    assert verdicts(5.75)[-1] is Verdict.OK
+    assert verdicts(6.75, step_s=-90.0)[-1] is Verdict.OK
+    assert verdicts(17.75)[-1] is Verdict.BREACH
