@@ -91,6 +91,9 @@ class Keeper(Protocol):
     def keep_case(self, case: Case) -> None:
         """Offer answers together with their questions."""
 
+    def keep_pair(self, pair: Pair, apart: float) -> None:
+        """Offer a pair whose answers lie `apart`, more than 0, to the strongest disagreements."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
@@ -145,19 +148,19 @@ class Pipeline:
         monitors: Sequence[Monitor],
         decoder: Reader,
         *,
-        differ: Callable[[Pair], bool],
+        apart: Callable[[Pair], float],
         meter: Meter,
         keeper: Keeper,
     ) -> None:
         """Begin with nothing known: no evidence, no alarm, traffic on the candidate.
 
-        `differ` says whether the answers of a pair differ by the certified rule.
+        `apart` says how far the answers of a pair lie apart; 0: they agree by the certified rule.
         """
         self._plan = plan
         self._monitors: Mapping[AlarmName, Monitor] = {one.name: one for one in monitors}
         self._rules = {name: plan.alarms.rule(name) for name in self._monitors}
         self._decoder = decoder
-        self._differ = differ
+        self._apart = apart
         self._meter = meter
         self._keeper = keeper
         self._joiner = PairJoiner(MAX_PAIRS, MAX_PAIR_AGE_S)
@@ -212,7 +215,10 @@ class Pipeline:
         if pair is None:
             return
         self._pairs_now += 1
-        self._meter.pair("differ" if self._differ(pair) else "agree")
+        apart = self._apart(pair)
+        self._meter.pair("differ" if apart > 0 else "agree")
+        if apart > 0:
+            self._keeper.keep_pair(pair, apart)
         for monitor in self._monitors.values():
             monitor.observe(pair)
 

@@ -37,6 +37,11 @@ class Comparison(Struct, frozen=True, kw_only=True):
     distance: float | None
     """`None`: there were no numbers to compare."""
 
+    @property
+    def apart(self) -> float:
+        """How far the answers lie apart, for an order among those that differ: labels count 1."""
+        return float(self.labels_differ) + (self.distance or 0.0)
+
     def differs(self, far: float) -> bool:
         """Tell whether people would say that the answers differ."""
         if self.labels_differ:

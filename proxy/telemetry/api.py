@@ -149,7 +149,9 @@ class Api:
                             headers=fields)  # fmt: skip
 
     async def _samples(self, request: web.Request) -> web.Response:
-        return _answer({"samples": self._desk.samples(_number(request))})
+        desk = self._desk
+        samples = desk.samples(_number(request))
+        return _answer({"samples": samples, "disagreements": desk.disagreements()})
 
     async def _config(self, _: web.Request) -> web.Response:
         return _answer(self._desk.config())

@@ -230,6 +230,10 @@ class Desk(Protocol):
         """Give at most `n` sampled rows, redacted."""
         ...
 
+    def disagreements(self) -> Sequence[JsonObject]:
+        """Give the strongest disagreements of the last hour with both answers, redacted."""
+        ...
+
     def config(self) -> JsonObject:
         """Give the configuration in force, secrets redacted."""
         ...

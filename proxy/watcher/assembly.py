@@ -140,8 +140,8 @@ def decoder_of(loaded: Loaded, certified: Benchmark | None) -> Decoder:
     )
 
 
-def differ_of(certified: Benchmark | None) -> Callable[[Pair], bool]:
-    """Give the certified rule by which the answers of two models differ.
+def apart_of(certified: Benchmark | None) -> Callable[[Pair], float]:
+    """Give how far the answers of two models lie apart by the certified rule; 0: they agree.
 
     Without one, answers that are numbers must be equal: the strictest rule, for counting only.
     """
@@ -149,7 +149,8 @@ def differ_of(certified: Benchmark | None) -> Callable[[Pair], bool]:
     scales = agreement.scales if agreement is not None else {}
     far = agreement.far if agreement is not None else 0.0
 
-    def differ(pair: Pair) -> bool:
-        return any(row.differs(far) for row in compare(pair, scales))
+    def apart(pair: Pair) -> float:
+        compared = compare(pair, scales)
+        return max((row.apart for row in compared if row.differs(far)), default=0.0)
 
-    return differ
+    return apart

@@ -41,9 +41,9 @@ from proxy.telemetry.journal import Journal
 from proxy.telemetry.metrics import Metrics
 from proxy.telemetry.traffic import Traffic
 from proxy.watcher.assembly import (
+    apart_of,
     certified_of,
     decoder_of,
-    differ_of,
     engine_of,
     explainer_of,
     monitors_of,
@@ -136,7 +136,7 @@ class Watcher:
             plan_of(self._loaded),
             monitors,
             reader,
-            differ=differ_of(certified),
+            apart=apart_of(certified),
             meter=self._metrics,
             keeper=self._samples,
         )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from proxy import clock
-from proxy.records import Case, Exchange, Failure, Model, Rows, Scalar, Side
+from proxy.records import Case, Exchange, Failure, Model, Pair, Rows, Scalar, Side
 from proxy.stats.samples import SampledRow, SampledRows
 from proxy.telemetry.desk import JsonObject
 from proxy.windows.reservoir import Dice, ReservoirRing
@@ -56,8 +56,22 @@ class Wish:
     """Answers of the candidate beside the columns of what was asked."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Contrast:
+    """The row of a pair in which the models differ first, without the batch it came in."""
+
+    pair_id: int
+    at_s: float
+    columns: tuple[str, ...]
+    candidate: tuple[Scalar, ...]
+    stable: tuple[Scalar, ...]
+
+
 class Samples:
-    """Rows of both sides, and the slowest and the failed exchanges of the last hour."""
+    """Rows of both sides, and the extremes of the last hour.
+
+    Those are the slowest and the failed exchanges, and the strongest disagreements.
+    """
 
     def __init__(self, rng: Dice) -> None:
         """Begin empty; `rng` decides which rows are kept."""
@@ -66,6 +80,7 @@ class Samples:
         self._cases = ReservoirRing[_Row](rng, max_bytes=MAX_BYTES)
         self._slowest = Tail[Exchange](N_EXTREMES, EXTREMES_AGE_S)
         self._failed = Tail[Exchange](N_EXTREMES, EXTREMES_AGE_S)
+        self._contrasts = Tail[_Contrast](N_EXTREMES, EXTREMES_AGE_S)
 
     def keep(self, rows: Rows) -> None:
         """Offer each row of a body."""
@@ -105,6 +120,11 @@ class Samples:
                 output.exchange_id, output.at_s, output.model, output.weight, (), columns, values
             )
             ring.offer(row, _size(values), output.at_s)
+
+    def keep_pair(self, pair: Pair, apart: float) -> None:
+        """Offer a pair to the strongest disagreements."""
+        if self._contrasts.would_take(apart, pair.at_s):
+            self._contrasts.offer(_contrast(pair), apart, pair.at_s)
 
     def observe(self, exchange: Exchange) -> None:
         """Offer an exchange to the extremes."""
@@ -154,6 +174,47 @@ class Samples:
             "slowest": [_told(exchange) for _, exchange in self._slowest.items(now_s)],
             "failed": [_told(exchange) for _, exchange in self._failed.items(now_s)],
         }
+
+    def disagreements(self, now_s: float, *, with_answers: bool) -> list[JsonObject]:
+        """Give the strongest disagreements of the last hour, with both answers if they are asked.
+
+        `apart` orders them: a label that differs counts 1, distances are in standard deviations.
+        """
+        return [
+            {
+                "exchange": f"{one.pair_id:016x}",
+                "at_utc": clock.utc_text_of(one.at_s),
+                "apart": apart,
+            }
+            | (_answers(one) if with_answers else {})
+            for apart, one in self._contrasts.items(now_s)
+        ]
+
+
+def _contrast(pair: Pair) -> _Contrast:
+    """Give the first row in which the answers differ; a column that one model lacks is missing."""
+    candidate, stable = pair.candidate, pair.stable
+    columns = tuple(dict.fromkeys((*candidate.columns, *stable.columns)))
+    n = max(candidate.n, stable.n)
+    differing = (at for at in range(n) if _row(candidate, columns, at) != _row(stable, columns, at))
+    at = next(differing, 0)
+    return _Contrast(
+        pair.pair_id, pair.at_s, columns, _row(candidate, columns, at), _row(stable, columns, at)
+    )
+
+
+def _row(rows: Rows, columns: tuple[str, ...], at: int) -> tuple[Scalar, ...]:
+    known = dict(zip(rows.columns, rows.values, strict=True))
+    return tuple(
+        known[name][at] if name in known and at < len(known[name]) else None for name in columns
+    )
+
+
+def _answers(one: _Contrast) -> JsonObject:
+    return {
+        "candidate": dict(zip(one.columns, one.candidate, strict=True)),
+        "stable": dict(zip(one.columns, one.stable, strict=True)),
+    }
 
 
 def _is_failed(exchange: Exchange) -> bool:

@@ -26,6 +26,13 @@ class Tail(Generic[Item]):
         """Give the number of items."""
         return len(self._heap)
 
+    def would_take(self, score: float, now_s: float) -> bool:
+        """Tell whether an item of this score would be kept, before it is made."""
+        if len(self._heap) < self._size:
+            return True
+        self.expire(now_s)
+        return len(self._heap) < self._size or score > self._heap[0][0]
+
     def offer(self, item: Item, score: float, now_s: float) -> bool:
         """Show an item; true when it is among the extremes. A score that is no number is refused.
 

@@ -171,6 +171,9 @@ class Counts:
     def keep(self, rows: Rows) -> None:
         """Look at rows and let them go."""
 
+    def keep_pair(self, pair: Pair, apart: float) -> None:
+        """Keep nothing."""
+
     def keep_case(self, case: Case) -> None:
         """Let them go together, too."""
 
@@ -230,7 +233,7 @@ class World:
             ),
             monitors(engine),
             Decoder(Payload(), Redact(), known),
-            differ=lambda pair: pair.candidate.values != pair.stable.values,
+            apart=lambda pair: float(pair.candidate.values != pair.stable.values),
             meter=self.counts,
             keeper=self.counts,
         )

@@ -76,6 +76,9 @@ class Nobody:
     def keep(self, rows: Rows) -> None:
         """Keep nothing."""
 
+    def keep_pair(self, pair: Pair, apart: float) -> None:
+        """Keep nothing."""
+
     def keep_case(self, case: Case) -> None:
         """Keep nothing."""
 
@@ -143,7 +146,7 @@ def a_line() -> tuple[Pipeline, Nobody]:
         plan,
         monitors,
         Decoder(Payload(), Redact()),
-        differ=lambda pair: pair.candidate.values != pair.stable.values,
+        apart=lambda pair: float(pair.candidate.values != pair.stable.values),
         meter=nobody,
         keeper=nobody,
     )

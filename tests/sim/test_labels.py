@@ -29,6 +29,7 @@ from proxy.records import (
     Health,
     Message,
     Model,
+    Pair,
     Position,
     Rows,
     Scalar,
@@ -64,6 +65,9 @@ class Silent:
     def keep(self, rows: Rows) -> None:
         """Let the rows go."""
 
+    def keep_pair(self, pair: Pair, apart: float) -> None:
+        """Keep nothing."""
+
     def keep_case(self, case: Case) -> None:
         """Let them go together, too."""
 
@@ -97,7 +101,7 @@ class World:
                 StableReadiness(engine, has_stable=True),
             ),
             Decoder(Payload(), Redact()),
-            differ=lambda pair: pair.candidate.values != pair.stable.values,
+            apart=lambda pair: float(pair.candidate.values != pair.stable.values),
             meter=silent,
             keeper=silent,
         )

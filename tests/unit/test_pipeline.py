@@ -117,6 +117,9 @@ class Counter:
         """Note kept rows."""
         self.results.append(f"kept {rows.side}")
 
+    def keep_pair(self, pair: Pair, apart: float) -> None:
+        """Keep nothing."""
+
     def keep_case(self, case: Case) -> None:
         """Note answers that are kept with their questions."""
         self.results.append(f"kept {case.input.n} with {case.output.n}")
@@ -134,7 +137,7 @@ def a_line(*monitors: Monitor, counter: Counter | None = None, has_stable: bool 
         ),
         monitors,
         Decoder(Payload(), Redact()),
-        differ=lambda pair: pair.candidate.values != pair.stable.values,
+        apart=lambda pair: float(pair.candidate.values != pair.stable.values),
         meter=counter,
         keeper=counter,
     )

@@ -154,6 +154,10 @@ class Desk:
         """Give `n` rows."""
         return [{"row": number} for number in range(n)]
 
+    def disagreements(self) -> Sequence[JsonObject]:
+        """Give one disagreement."""
+        return [{"exchange": "00000000000000aa", "apart": 2.0}]
+
     def config(self) -> JsonObject:
         """Give a configuration."""
         return {"admin": {"token": "***"}}

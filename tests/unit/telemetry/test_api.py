@@ -47,6 +47,7 @@ def talk(desk: Desk, folder: Path, what: Talk, now_s: Callable[[], float] = lamb
         ("routing", "serving"),
         ("journal", "entries"),
         ("samples", "samples"),
+        ("samples", "disagreements"),
         ("config", "admin"),
         ("verdict", "go"),
     ],

@@ -25,10 +25,10 @@ from proxy.records import (
 )
 from proxy.stats.profile import Profile
 from proxy.watcher.assembly import (
+    apart_of,
     categories_of,
     certified_of,
     decoder_of,
-    differ_of,
     engine_of,
     monitors_of,
     plan_of,
@@ -141,7 +141,7 @@ def test_the_decoder_knows_what_certification_learned(tmp_path: Path, text: str)
 
 def test_without_a_certified_rule_answers_must_be_equal() -> None:
     """Numbers and words: the strictest rule, for counting only."""
-    differ = differ_of(None)
+    apart = apart_of(None)
 
     def pair(one: float | str, other: float | str) -> Pair:
         return Pair(
@@ -151,7 +151,7 @@ def test_without_a_certified_rule_answers_must_be_equal() -> None:
             stable=outputs(Model.STABLE, other),
         )
 
-    assert not differ(pair(1.5, 1.5))
-    assert differ(pair(1.5, 1.6))
-    assert not differ(pair("a", "a"))
-    assert differ(pair("a", "b"))
+    assert apart(pair(1.5, 1.5)) == 0
+    assert apart(pair(1.5, 1.6)) > 0
+    assert apart(pair("a", "a")) == 0
+    assert apart(pair("a", "b")) > 0

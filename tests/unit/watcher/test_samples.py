@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 from proxy import clock
-from proxy.records import Case, Exchange, Failure, Model, Position, Rows, Side
+from proxy.records import Case, Exchange, Failure, Model, Pair, Position, Rows, Side
 from proxy.telemetry.report.chronicle import unix_s
 from proxy.watcher.samples import MAX_BYTES, N_EXTREMES, Samples, Wish
 
@@ -210,3 +211,52 @@ def test_a_flood_is_sampled_without_making_every_row() -> None:
     found = memory.between(wish(0.0)).rows
     assert len(found) == 150
     assert sum(row.weight for row in found) == pytest.approx(4000)
+
+
+def answers(number: int, candidate: float, stable: float) -> Pair:
+    """Give a pair of batches of three rows, whose second rows may differ."""
+
+    def of(model: Model, value: float) -> Rows:
+        return Rows(
+            exchange_id=number,
+            at_s=float(number),
+            model=model,
+            side=Side.OUTPUT,
+            columns=("prediction",) if model is Model.CANDIDATE else ("prediction", "why"),
+            values=([1.0, value, 3.0],) + ((["a", "b", "c"],) if model is Model.STABLE else ()),
+            n=3,
+        )
+
+    return Pair(
+        pair_id=number,
+        at_s=float(number),
+        candidate=of(Model.CANDIDATE, candidate),
+        stable=of(Model.STABLE, stable),
+    )
+
+
+def test_the_strongest_disagreements_are_kept_with_the_row_that_differs() -> None:
+    """The strongest first; answers are shown to who may see samples, and only to them."""
+    memory = samples()
+    for number in range(1, 101):
+        memory.keep_pair(answers(number, float(number), 0.0), apart=float(number))
+    found = memory.disagreements(101.0, with_answers=True)
+    assert len(found) == N_EXTREMES
+    assert found[0]["exchange"] == f"{100:016x}"
+    assert found[0]["apart"] == 100.0
+    assert found[0]["candidate"] == {"prediction": 1.0, "why": None}
+    assert found[0]["stable"] == {"prediction": 1.0, "why": "a"}
+    public = memory.disagreements(101.0, with_answers=False)
+    assert {name for one in public for name in one} == {"exchange", "at_utc", "apart"}
+    assert memory.disagreements(101.0 + 3600, with_answers=True) == []
+
+
+def test_a_longer_answer_differs_where_the_other_ends() -> None:
+    """A row that one model did not give is missing."""
+    memory = samples()
+    pair = answers(1, 2.0, 2.0)
+    short = structs.replace(pair.stable, columns=("prediction",), values=([1.0],), n=1)
+    memory.keep_pair(structs.replace(pair, stable=short), apart=1.0)
+    (found,) = memory.disagreements(1.0, with_answers=True)
+    assert found["candidate"] == {"prediction": 2.0}
+    assert found["stable"] == {"prediction": None}

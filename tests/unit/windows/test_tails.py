@@ -37,3 +37,14 @@ def test_items_that_cannot_be_compared_do_no_harm() -> None:
         tail.offer({"n": number}, 1.0, 0.0)
     assert len(tail.items(0.0)) == 3
     assert not tail.offer({}, math.nan, 0.0)
+
+
+def test_what_would_be_kept_is_known_before_it_is_made() -> None:
+    """The answer is that of `offer`: below the extremes of the time no, after their age yes."""
+    tail: Tail[int] = Tail(2, 60.0)
+    for score in (5.0, 7.0):
+        assert tail.would_take(score, 0.0)
+        tail.offer(int(score), score, 0.0)
+    assert not tail.would_take(5.0, 10.0)
+    assert tail.would_take(6.0, 10.0)
+    assert tail.would_take(1.0, 61.0)
