@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from proxy.records import AlarmName, Finding, Observation
 from proxy.stats.demands import Certainty
-from proxy.stats.watch import Watch
+
+if TYPE_CHECKING:
+    # The supervisor knows the settings of monitors, and must not load numpy for them.
+    from proxy.stats.watch import Watch
 
 
 @dataclass(slots=True, kw_only=True)
