@@ -105,9 +105,11 @@ class Separation(Struct, frozen=True, kw_only=True):
     auc: float
     """Out-of-fold area under the curve: 0.5 is indistinguishable, 1 is told apart always."""
     interval: tuple[float, float]
-    """95 % interval of `auc`, for one look."""
+    """Interval that holds `auc` with at least 95 %, for one look."""
     carriers: tuple[tuple[str, float], ...]
-    """(feature, loss of AUC when it is shuffled), the largest first."""
+    """(column or pair, its part of the AUC), the largest first: the mean of what it reaches above
+    0.5
+    alone and of what is lost without it. Empty when the samples cannot be told apart."""
     n_reference: int
     n_current: int
     summary: str

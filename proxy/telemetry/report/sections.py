@@ -246,7 +246,7 @@ def _separation(name: str, separation: Separation) -> Markup:
         _pair("Rows", f"{separation.n_current:,} now, {separation.n_reference:,} certified"),
     ]
     if carriers:
-        figures.append(_pair("Carried by (loss of AUC)", carriers))
+        figures.append(_pair("Carried by (part of the AUC)", carriers))
     drawn = plots.interval(
         name,
         f"AUC {separation.auc:.2f}, 0.5 is indistinguishable",
