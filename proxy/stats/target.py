@@ -8,6 +8,7 @@ probabilities. A *probability*: the model gives one number, the chance of the po
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import Final
@@ -15,6 +16,7 @@ from typing import Final
 import numpy as np
 from msgspec import Struct
 
+from proxy.payload.redact import MASKED, OTHER
 from proxy.records import Rows, Scalar
 from proxy.stats.binning import category_text
 from proxy.stats.compare import DERIVED, MAX_CLASSES, PROBABILITY
@@ -32,6 +34,8 @@ _FALSE: Final = frozenset({"false", "0"})
 _DIGIT: Final = {True: "1", False: "0"}
 """True and false where the certified classes are numbers."""
 _MAX_SHOWN: Final = 8
+_HIDDEN: Final = re.compile(rf"{re.escape(OTHER)}|{re.escape(MASKED)}|h:[0-9a-f]{{16}}")
+"""What redaction leaves of text that it must not show."""
 
 
 class TargetKind(StrEnum):
@@ -184,6 +188,11 @@ def predicted_of(target: Target, answer: Answer) -> str | float:
     if answer.value is None:
         raise MisfitError("the prediction of this row is missing")
     if target.kind is TargetKind.CLASS:
+        if not target.known and isinstance(answer.value, str) and _HIDDEN.fullmatch(answer.value):
+            raise MisfitError(
+                "the prediction of this row is hidden by redaction: certify, so that its text is "
+                "known, or allow it in capture.redact"
+            )
         return class_of(target, answer.value)
     try:
         number = _number(answer.value)

@@ -148,9 +148,16 @@ def test_a_truth_of_another_type_is_refused(of: Target, value: Scalar, expected:
         (target(PROBABILITY), "high"),
         (target(NUMBER), None),
         (target(NUMBER), "none"),
+        (target(CLASS), "(other)"),
+        (target(CLASS), "h:0123456789abcdef"),
     ],
 )
 def test_a_prediction_that_is_none_is_told(of: Target, value: Scalar) -> None:
     """It is the prediction's fault, and the message says so."""
     with pytest.raises(MisfitError, match="prediction of this row"):
         predicted_of(of, Answer(value))
+
+
+def test_a_text_that_was_never_certified_is_an_answer_all_the_same() -> None:
+    """Where the classes are known, redaction hides only what is none of them: a wrong answer."""
+    assert predicted_of(target(CLASS, known=("a", "b")), Answer("(other)")) == "(other)"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from proxy.records import Fate, Model, Truth
 from proxy.stats.target import Answer
@@ -15,7 +17,7 @@ def put(store: LabelStore, key: int, at_s: float, *ids: str, n: int = 1) -> Aske
     """Let the candidate answer a request."""
     asked = store.ask(key, at_s)
     if asked is not None:
-        asked.n = n
+        asked.n = asked.n or n
         store.name(asked, ids)
         store.answer(asked, Model.CANDIDATE, [Answer(0.5)] * n, 2.0)
     return asked
@@ -225,3 +227,46 @@ def test_the_second_answer_of_a_model_is_not_taken() -> None:
     assert asked.answers == {Model.CANDIDATE: [Answer(0.5)], Model.STABLE: [Answer(7.0)]}
     assert (asked.weight(Model.STABLE), store.n_rows) == (4.0, 1)
     assert store.shown()["requests"] == 1
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("put"), st.integers(1, 60), st.sampled_from("abcdef"), st.integers(1, 5)),
+        st.tuples(st.just("expire"), st.integers(0, 400), st.just(""), st.just(0)),
+        st.tuples(st.just("use"), st.integers(1, 10), st.just(""), st.just(0)),
+        st.tuples(st.just("wait"), st.integers(0, 9), st.sampled_from("abcdef"), st.integers(1, 9)),
+        st.tuples(st.just("early"), st.just(0), st.sampled_from("abcdef"), st.just(0)),
+    ),
+    max_size=80,
+)
+
+
+@given(STEPS)
+def test_whatever_comes_the_books_are_right(steps: list[tuple[str, int, str, int]]) -> None:
+    """Rows, bytes and ids are those of what waits; nothing is left behind by what was let go."""
+    room = Room(max_rows=20, max_bytes=20_000, horizon_s=300.0, early_s=60.0)
+    store = LabelStore(room)
+    now_s = 0.0
+    for step, number, name, n in steps:
+        match step:
+            case "put":
+                put(store, number * 7919, now_s, name, f"own-{number}", n=n)
+            case "expire":
+                now_s += number
+                store.expire(now_s)
+            case "use":
+                store.use(number / 10)
+            case "wait":
+                store.wait(truth(name, [1] * n, row=number, at_s=now_s), now_s)
+            case _:
+                store.early((name,))
+        waiting = list(store)
+        assert store.n_rows == sum(one.n_kept for one in waiting) <= 20
+        assert store.n_bytes == sum(one.size() for one in waiting) <= 20_000
+        assert set(store._by_id) == {one for asked in waiting for one in asked.ids}
+        assert set(store._shared) <= set(store._by_id)
+        early = [truth for kept in store._early.values() for _, truth in kept]
+        assert store.n_early == sum(len(one.value) for one in early)  # type: ignore[arg-type]  # lists
+    store.expire(now_s + 1000.0)
+    assert (store.n_rows, store.n_bytes, store.n_early) == (0, 0, 0)
+    assert (store._by_id, store._shared) == ({}, {})
