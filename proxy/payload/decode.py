@@ -47,7 +47,14 @@ class Decoder:
             learned: The benchmark's vocabularies and main directions.
             pupil: Learns them, at certification, from all that is decoded.
         """
-        features = Features(redact.max_category_chars, settings.text_columns, learned, pupil)
+        known = [name for name, strings in (certified or {}).items() if strings]
+        features = Features(
+            redact.max_category_chars,
+            settings.text_columns,
+            learned,
+            pupil,
+            category_columns=known,
+        )
         self._kit = Kit(settings, Redactor(redact, certified), features)
         self._paths = tuple(
             (re.compile(path), Protocol(protocol)) for path, protocol in settings.paths.items()

@@ -29,7 +29,8 @@ class Features:
     """Describes texts and tensors, and remembers which columns hold text.
 
     The memory keeps the columns of a table the same from body to body: a column that held text once
-    is text for good.
+    is text for good. But a column that was certified with categories stays one of categories, so
+    that one odd string from anyone does not take it away from those who watch it.
     """
 
     def __init__(
@@ -38,11 +39,16 @@ class Features:
         text_columns: Iterable[str] = (),
         learned: Learned | None = None,
         pupil: Pupil | None = None,
+        category_columns: Iterable[str] = (),
     ) -> None:
-        """Make one; `learned` is the benchmark's, `pupil` learns from what is described."""
+        """Make one; `learned` is the benchmark's, `pupil` learns from what is described.
+
+        `category_columns` are those of which the benchmark knows categories.
+        """
         known = learned or Learned()
         self._max_category_chars = max_category_chars
         self._text_columns = {*text_columns, *known.text_columns}
+        self._category_columns = frozenset(category_columns) - self._text_columns
         self._vocabularies = {name: frozenset(one) for name, one in known.vocabularies.items()}
         self._axes = {name: Axes(basis) for name, basis in known.bases.items()}
         self._pupil = pupil
@@ -56,10 +62,16 @@ class Features:
         """Tell whether column `name` holds free text, judged by its past and by `values`."""
         if name in self._text_columns:
             return True
+        if name in self._category_columns:
+            return False
         found = any(isinstance(value, str) and self._looks_free(value) for value in values)
         if found and len(self._text_columns) < _MAX_REMEMBERED:
             self._text_columns.add(name)
         return found
+
+    def is_stray(self, name: str, value: str) -> bool:
+        """Tell whether `value` is free text in a column of certified categories."""
+        return name in self._category_columns and self._looks_free(value)
 
     def _looks_free(self, value: str) -> bool:
         return (

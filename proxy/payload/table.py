@@ -19,6 +19,7 @@ from proxy.payload.kit import Kit
 from proxy.payload.parse import Json
 from proxy.payload.probabilities import are_probabilities, sum_up
 from proxy.payload.reasons import Reason, Unreadable
+from proxy.payload.redact import OTHER
 from proxy.records import Scalar, Side
 
 _LARGEST_INT: Final = 2**63 - 1
@@ -225,14 +226,18 @@ class Table:
             for measure, column in self._features.texts(name, strings).items():
                 self.put(f"{name}.{measure}", column)
             return
-        category = self._redactor.category
         self.put(
             name,
             [
-                category(raw_name, value) if isinstance(value, str) else _number(value)
+                self._category(raw_name, name, value) if isinstance(value, str) else _number(value)
                 for value in values
             ],
         )
+
+    def _category(self, raw_name: str, name: str, value: str) -> str:
+        if self._features.is_stray(name, value):
+            return OTHER
+        return self._redactor.category(raw_name, value)
 
 
 def _number(value: Cell) -> Scalar:

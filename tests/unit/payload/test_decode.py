@@ -138,6 +138,24 @@ def test_certified_categories_reach_the_redaction(captured: Any) -> None:
     assert rows.values == (["red", "(other)"],)
 
 
+@pytest.mark.parametrize("categories", ["certified", "hash", "clear"])
+def test_one_odd_string_does_not_take_a_certified_column_away(
+    captured: Any, categories: Any
+) -> None:
+    """It is a category that nobody knows, whatever the redaction; the next request is as ever."""
+    redact = Redact(categories=categories, key="k")
+    decoder = Decoder(Payload(), redact, {"kind": frozenset({"red"})})
+    odd = " ".join(["a long story about Lovelace"] * 9)
+    found = []
+    for value in ("red", odd, "red"):
+        body = json.dumps({"instances": [{"kind": value}]}).encode()
+        (rows,) = decoder.decode(captured(V1, message(body), None))
+        assert rows.columns == ("kind",)
+        found += rows.values[0]
+    assert found[0] == found[2]
+    assert found[1] == "(other)"
+
+
 HOSTILE = {
     "nesting": b'{"instances":' + b"[" * 200_000 + b"]" * 200_000 + b"}",
     "unclosed nesting": b"[" * 200_000,

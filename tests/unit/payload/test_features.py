@@ -30,6 +30,17 @@ def test_a_column_that_was_certified_as_text_is_text_from_the_start() -> None:
     assert Features(64, (), Learned(text_columns=("note",))).is_text("note", ["ok"])
 
 
+def test_a_column_of_certified_categories_stays_one() -> None:
+    """One odd string does not take it away; whoever configured it as text has the last word."""
+    features = Features(10, ["comment"], category_columns=("city", "comment"))
+    assert not features.is_text("city", ["much longer than ten"])
+    assert not features.is_text("city", ["york"])
+    assert features.is_stray("city", "much longer than ten")
+    assert not features.is_stray("city", "york")
+    assert not features.is_stray("other", "much longer than ten")
+    assert features.is_text("comment", ["x"])
+
+
 def test_a_pupil_sees_what_is_described() -> None:
     """Texts and tensors alike."""
     pupil = Pupil()
