@@ -107,9 +107,8 @@ class Separation(Struct, frozen=True, kw_only=True):
     interval: tuple[float, float]
     """Interval that holds `auc` with at least 95 %, for one look."""
     carriers: tuple[tuple[str, float], ...]
-    """(column or pair, its part of the AUC), the largest first: the mean of what it reaches above
-    0.5
-    alone and of what is lost without it. Empty when the samples cannot be told apart."""
+    """(column or pair, its part of the AUC), the largest first: the mean of what it reaches alone,
+    above 0.5, and of what is lost without it. Empty when the samples cannot be told apart."""
     n_reference: int
     n_current: int
     summary: str

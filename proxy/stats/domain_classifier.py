@@ -46,6 +46,7 @@ STEEPEST: Final = 30.0
 NORMAL_95: Final = 1.96
 CHANCE: Final = 0.5
 """The area of a coin."""
+DIGITS: Final = 4
 MAX_CARRIERS: Final = 8
 WORTH_NAMING: Final = 0.02
 PART_WORTH_NAMING: Final = 0.1
@@ -95,7 +96,9 @@ def separate(
     folds = _deal(groups, is_current, rng)
     judged = [_learn(matrix, is_current, weights, folds == fold) for fold in range(FOLDS)]
     auc, error = _joined(judged, is_current, weights, groups)
-    interval = max(0.0, auc - NORMAL_95 * error), min(1.0, auc + NORMAL_95 * error)
+    auc = round(auc, DIGITS)
+    low, high = max(0.0, auc - NORMAL_95 * error), min(1.0, auc + NORMAL_95 * error)
+    interval = round(low, DIGITS), round(high, DIGITS)
     # What carries nothing has no carriers: each column alone would only be noise.
     carriers = _carriers(judged, is_current, weights, auc) if interval[0] > CHANCE else ()
     return Separation(
@@ -289,7 +292,7 @@ def _carriers(
             carried[owner] = carried.get(owner, 0.0) + (alone + lost) / 2 / len(folds)
     ranked = sorted(carried.items(), key=lambda one: (-one[1], one[0]))
     least = max(WORTH_NAMING, PART_WORTH_NAMING * (auc - CHANCE))
-    named = [(name, round(part, 4)) for name, part in ranked if part >= least]
+    named = [(name, round(part, DIGITS)) for name, part in ranked if part >= least]
     return tuple(named[:MAX_CARRIERS])
 
 
