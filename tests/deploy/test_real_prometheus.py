@@ -10,7 +10,18 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from proxy.records import AlarmName, Exchange, Model, Position, Pulse, Routing, Side, Stream
+from proxy.records import (
+    AlarmName,
+    Exchange,
+    Fate,
+    LabelNews,
+    Model,
+    Position,
+    Pulse,
+    Routing,
+    Side,
+    Stream,
+)
 from proxy.telemetry.answers import serve_tcp, serve_unix
 from proxy.telemetry.api import Api
 from proxy.telemetry.desk import ProcessVitals
@@ -49,6 +60,14 @@ class Sidecar:
                     in_flight=1, stream=Stream(0.1, 3, 0.05, 0.06), capture=0.0,
                 )
             )  # fmt: skip
+        self.numbers.labels(
+            LabelNews(
+                fates={Fate.JOINED: 1},
+                delays_s=(30.0,),
+                figures=(("candidate", "accuracy", "labelled", 0.9),),
+                coverage=0.5,
+            )
+        )
         in_flight = {"candidate/serving": 1}
         now_s = asyncio.get_running_loop().time()
         self.numbers.pulse(
