@@ -14,14 +14,16 @@ from sagemaker_training.record_pb2 import Record
 
 RECORDIO = "application/x-recordio-protobuf"
 
-# ruff: noqa: ANN001, ANN201, D103 - the functions and their signatures are SageMaker's
+# ruff: noqa: ANN001, ANN201 - the functions and their signatures are SageMaker's
 
 
 def model_fn(model_dir):
+    """Load the model."""
     return joblib.load(Path(model_dir) / "model.joblib")
 
 
 def input_fn(body, content_type):
+    """Read the rows of a request."""
     if content_type != RECORDIO:
         return decoder.decode(body, content_type)
     rows = []
@@ -33,10 +35,12 @@ def input_fn(body, content_type):
 
 
 def predict_fn(rows, model):
+    """Give probabilities."""
     return model.predict_proba(np.atleast_2d(rows))
 
 
 def output_fn(odds, accept):
+    """Write the answer in the type that was asked for."""
     if accept != RECORDIO:
         return encoder.encode(odds, accept), accept
     found = io.BytesIO()

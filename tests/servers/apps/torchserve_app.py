@@ -10,10 +10,11 @@ import numpy as np
 MODEL = []
 
 
-# ruff: noqa: ANN001, ANN201, D103 - the signature is TorchServe's
+# ruff: noqa: ANN001, ANN201 - the signature is TorchServe's
 
 
 def handle(data, context):
+    """Answer a batch of requests with probabilities."""
     if not MODEL:
         MODEL.append(joblib.load(Path(context.system_properties["model_dir"]) / "model.joblib"))
     answers = []
