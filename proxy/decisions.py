@@ -71,6 +71,8 @@ class Explanation(Struct, frozen=True, kw_only=True):
     """Place of this step on the ladder, from 0. `None`: on none."""
     checks: tuple[Check, ...] = ()
     """What leading the traffic to the stable model needed. Empty: it was not the question."""
+    others: tuple[str, ...] = ()
+    """The other decisions of its incident, oldest first."""
     note: str = ""
     """What is missing here, and why."""
 
@@ -102,7 +104,10 @@ def explain(entries: Sequence[Entry], subject: str) -> Explanation:
         return msgspec.structs.replace(told, person=_person(entries, chosen.entry))
     for decided in decisions(entries):
         if any(one.id == action.id for one in decided.decision.actions):
-            return _with_reasons(told, action, decided)
+            told = _with_reasons(told, action, decided)
+            alike = _of_incident(taken, told.incident, entries) if told.incident else []
+            others = (one.action.id for one in alike if one.action.id != action.id)
+            return msgspec.structs.replace(told, others=tuple(dict.fromkeys(others)))
     note = (
         "The tick of this decision is not in the journal, so that only what was written of it can"
         " be told: ticks are recorded while something is wrong, and the oldest are given up."

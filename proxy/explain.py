@@ -156,7 +156,8 @@ def _decision_lines(told: Explanation) -> Iterator[str]:
         )
         yield f"Ladder: {', '.join(rungs)}"
     if told.incident:
-        yield f"Incident: {told.incident}"
+        others = f"; its other decisions: {', '.join(told.others)}" if told.others else ""
+        yield f"Incident: {told.incident}{others}"
     if told.checks:
         yield ""
         yield "Leading the traffic to the stable model needs:"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import aiohttp
 from rich.console import Console
@@ -19,6 +21,9 @@ from proxy.demo.script import ACTS
 from proxy.demo.stage import Choices, Company, set_up
 from proxy.demo.traffic import RATE_PER_S
 from proxy.demo.view import LiveView, PlainView, show_summary
+
+TOLD: Final = ("input_drift", "disagreement")
+"""Alarms whose incidents are worth reading after the demonstration."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,12 +76,28 @@ async def _run(options: Options, console: Console) -> int:
                 reports = await play(ACTS, company, view)
             memory = memory_of(company.sidecar.pid or 0)
             is_good = show_summary(console, reports, company.traffic.tally(), memory)
+            for path in await take_reports(company.session, company.admin_url, company.folder):
+                console.print(f"the story of an incident, for a browser: {path}", soft_wrap=True)
             if options.keep:
                 console.print(f"Everything goes on running; Ctrl-C ends it.\n{_addresses(company)}")
                 await _ctrl_c()
     finally:
         bars.stop()
     return 0 if is_good else 1
+
+
+async def take_reports(session: aiohttp.ClientSession, admin_url: str, folder: Path) -> list[Path]:
+    """Write the reports of the incidents that were played; one that there is not is left out."""
+    written = []
+    for alarm in TOLD:
+        url = f"{admin_url}/api/v1/report?alarm={alarm}"
+        with contextlib.suppress(aiohttp.ClientError, TimeoutError, OSError):
+            async with session.get(url) as response:
+                if response.ok:
+                    path = folder / f"incident-{alarm}.html"
+                    path.write_bytes(await response.read())
+                    written.append(path)
+    return written
 
 
 def _end_in_order_on(number: signal.Signals) -> None:

@@ -113,6 +113,8 @@ def test_a_switch_is_explained_with_everything_it_needed(switched: Book, subject
     assert "900 pairs compared in half an hour" in told.facts
     assert "candidate served: initial routing" in told.facts
     assert told.incident == "disagreement#1"
+    assert told.others[0] == "alert/disagreement#1/0"
+    assert told.id not in told.others
     assert told.note == ""
 
 

@@ -10,11 +10,13 @@ import sys
 from io import StringIO
 from pathlib import Path
 
+import aiohttp
 import pytest
+from aiohttp import web
 from rich.console import Console
 
 from proxy.demo.arrays import write_arrays
-from proxy.demo.command import Options, _ctrl_c, _end_in_order_on, run
+from proxy.demo.command import Options, _ctrl_c, _end_in_order_on, run, take_reports
 from proxy.demo.flights import COLUMNS, Flights
 from proxy.demo.models import train
 
@@ -66,6 +68,31 @@ def test_ctrl_c_ends_what_was_kept_without_an_error() -> None:
     assert asyncio.run(scenario()) == "left"
 
 
+def test_reports_of_what_was_played_are_left_behind(tmp_path: Path) -> None:
+    """A file for each incident that there is; a sidecar that is gone costs no more than that."""
+
+    async def answer(request: web.Request) -> web.Response:
+        is_known = request.query["alarm"] == "input_drift"
+        return web.Response(body=b"<p>", status=200 if is_known else 404)
+
+    async def scenario() -> tuple[list[Path], list[Path]]:
+        app = web.Application()
+        app.router.add_get("/api/v1/report", answer)
+        runner = web.AppRunner(app)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        async with aiohttp.ClientSession() as session:
+            there = await take_reports(session, url, tmp_path)
+            await runner.cleanup()
+            return there, await take_reports(session, url, tmp_path)
+
+    there, gone = asyncio.run(scenario())
+    assert there == [tmp_path / "incident-input_drift.html"]
+    assert there[0].read_bytes() == b"<p>"
+    assert gone == []
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_the_whole_demonstration_goes_as_it_should(tmp_path: Path) -> None:
@@ -76,3 +103,4 @@ def test_the_whole_demonstration_goes_as_it_should(tmp_path: Path) -> None:
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert " 0 failed" in ended.stdout
+    assert (tmp_path / "incident-input_drift.html").read_bytes().startswith(b"<!doctype html>")
