@@ -44,7 +44,7 @@ class DriftSettings:
     count. 0: never; the assumed design effect stays."""
     recent_past: bool = True
     """Compare with the same hours of the last days, too. Default true. It tells a sudden change
-    from a slow one and moves no alarm; 4 MB of memory for 50 columns."""
+    from a slow one and moves no alarm; 5 MB of memory for 50 columns."""
     max_rows_per_exchange: Count = 100
     """Rows of one request that are counted; a larger batch is thinned evenly. Default 100, so that
     one client's large batch cannot speak for the whole traffic."""
@@ -268,8 +268,8 @@ class ExplainSettings:
     enabled: bool = True
     """Explain drift of inputs and outputs: when a breach is found, when its alarm fires, and every
     `every_s`. Default true. It costs about a second of CPU time each time, at lowest priority."""
-    every_s: Seconds = 3600.0
-    """Seconds between two explanations while nothing new is found. Default an hour."""
+    every_s: Annotated[float, Ge(1)] = 3600.0
+    """Seconds between two explanations while nothing new is found. Default an hour, at least 1."""
     max_rows: Annotated[int, Ge(50), Le(2000)] = 1000
     """Current rows that are laid beside those of the reference. Default 1000, at most 2,000: more
     rows cost time and hardly show more."""

@@ -12,6 +12,7 @@ from scipy.stats import beta, norm
 from proxy.stats import design_effect
 from proxy.stats.bets import bet_table, tolerated_share
 from proxy.stats.demands import Tolerance
+from proxy.stats.domain_classifier import logistic
 from proxy.stats.effects import shift_sd, spread_ratio
 from proxy.stats.functionals import numeric_functionals
 from proxy.stats.intervals import share_upper_bound
@@ -102,3 +103,14 @@ def test_bets_on_means_are_those_of_the_prototype() -> None:
     theirs = prototype_bets(n)
     assert ours.shape == theirs.shape
     assert np.abs(ours - theirs).max() < 0.01
+
+
+def test_the_penalised_logistic_regression_is_that_of_scikit_learn() -> None:
+    """scikit-learn 1.9.1: LogisticRegression(C=0.5, tol=1e-12), weights 1 to 3; C = 1 / penalty."""
+    rows = range(1, 25)
+    design = np.array([[(7 * i * j + 3 * i + 5 * j) % 11 / 11 - 0.5 for j in (1, 2, 3)]
+                       for i in rows])  # fmt: skip
+    truth = np.array([(i * i + i) % 5 < 2 for i in rows])
+    weights = np.array([1.0 + i % 3 for i in rows])
+    found = logistic(design, truth, weights, np.full(3, 2.0))
+    np.testing.assert_allclose(found, [-0.00473507, -0.17799877, -0.47547341], atol=1e-6)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -36,7 +38,11 @@ def shifted(columns: Columns, by: float, where: np.ndarray) -> Columns:
 
 
 def named(
-    reference: Columns, current: Columns, blamed: str = "temperature", carrier: str = "location"
+    reference: Columns,
+    current: Columns,
+    blamed: str = "temperature",
+    carrier: str = "location",
+    weights: np.ndarray | None = None,
 ) -> tuple[SubPopulation, ...]:
     """Look for the parts that carry the drift of one column."""
     profiles = tuple(
@@ -64,6 +70,8 @@ def named(
         reference=equal_sample(reference, len(reference["hour"])),
         current=equal_sample(current, len(current["hour"])),
     )
+    if weights is not None:
+        samples = replace(samples, current=replace(samples.current, weights=weights))
     return sub_populations(evidence, samples)
 
 
@@ -107,6 +115,16 @@ def test_a_part_that_grew_explains_what_no_row_did() -> None:
     assert found[0].condition in {"carrier = UA", "origin = EWR"}
     assert found[0].share > 0.6
     assert "makes up" in found[0].summary
+
+
+def test_rows_count_by_what_they_stand_for() -> None:
+    """Shifted rows that stand for next to nothing carry nothing."""
+    rng = np.random.default_rng(9)
+    reference, current = rows(rng, 1000), rows(rng, 1000)
+    shifted_rows = (np.array(current["carrier"]) == "UA") & (np.arange(1000) % 2 == 0)
+    weights = np.where(shifted_rows, 1e-6, 1.0)
+    assert named(reference, shifted(current, -60, shifted_rows), weights=weights) == ()
+    assert named(reference, shifted(current, -60, shifted_rows))[0].condition == "carrier = UA"
 
 
 @pytest.mark.parametrize("by", [0.0, -10.0])
