@@ -106,20 +106,12 @@ class Samples:
         output = case.output
         if output.model is not Model.CANDIDATE:
             return
-        ring = self._cases
-        own = frozenset(output.columns)
-        asked = [place for place, name in enumerate(case.input.columns) if name not in own]
-        columns = output.columns + tuple(case.input.columns[place] for place in asked)
-        sources = [*output.values, *(case.input.values[place] for place in asked)]
         for at in range(output.n):
-            if not ring.wants(output.at_s):
-                ring.skip()
+            if not self._cases.wants(output.at_s):
+                self._cases.skip()
                 continue
-            values = tuple(column[at] for column in sources)
-            row = _Row(
-                output.exchange_id, output.at_s, output.model, output.weight, (), columns, values
-            )
-            ring.offer(row, _size(values), output.at_s)
+            row = _beside(case, at)
+            self._cases.offer(row, _size(row.values), output.at_s)
 
     def keep_pair(self, pair: Pair, apart: float) -> None:
         """Offer a pair to the strongest disagreements."""
@@ -215,6 +207,22 @@ def _answers(one: _Contrast) -> JsonObject:
         "candidate": dict(zip(one.columns, one.candidate, strict=True)),
         "stable": dict(zip(one.columns, one.stable, strict=True)),
     }
+
+
+def _beside(case: Case, at: int) -> _Row:
+    """Give one answer with its question; a name that both have is the answer's."""
+    asked, output = case.input, case.output
+    own = frozenset(output.columns)
+    places = [place for place, name in enumerate(asked.columns) if name not in own]
+    return _Row(
+        output.exchange_id,
+        output.at_s,
+        output.model,
+        output.weight,
+        (),
+        output.columns + tuple(asked.columns[place] for place in places),
+        (*(column[at] for column in output.values), *(asked.values[place][at] for place in places)),
+    )
 
 
 def _is_failed(exchange: Exchange) -> bool:
