@@ -14,7 +14,7 @@ from proxy.telemetry.report.values import Mark, Trace, TracePoint
 
 MAX_CURVES: Final = 5
 MAX_MARKS: Final = 16
-TOUCHING: Final = 16.0
+TOUCHING: Final = 28.0
 """Closer marks share one label."""
 HALF_TIME: Final = 28.0
 """Half the width of a time of day: labels do not leave the plot."""

@@ -123,7 +123,8 @@ def _once(views: Sequence[EntryView]) -> list[EntryView]:
     told = ""
     for one in views:
         if one.kind != "alert" or one.text != told:
-            kept.append(one)
+            text = f"People were told: {one.text}" if one.kind == "alert" else one.text
+            kept.append(msgspec.structs.replace(one, text=text))
         told = one.text if one.kind == "alert" else told
     return kept
 

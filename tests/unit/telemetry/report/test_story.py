@@ -81,7 +81,7 @@ def test_the_timeline_leaves_out_other_incidents_and_repetitions(incident: Book)
     texts = [one.text for one in story.timeline(*told_of(an_end(incident)))]
     assert texts[0] == "Watching began."
     assert texts[1].startswith("Input drift is pending: temperature")
-    assert sum(text.startswith("Data, not model") for text in texts) == 1
+    assert sum(text.startswith("People were told: Data, not model") for text in texts) == 1
     assert not [text for text in texts if "Another" in text or "another" in text]
     assert not [text for text in texts if "done" in text]
     assert texts[-1] == "Traffic goes to candidate: ada chose candidate"
