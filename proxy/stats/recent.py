@@ -36,7 +36,7 @@ from proxy.stats.watch import Watch
 HOURS: Final = 48
 """Working days and weekends, hour by hour."""
 MAX_COLUMNS: Final = 100
-"""Columns that are compared, the first of the watch: 4 MB for 50 columns."""
+"""Columns that are compared, the first of the watch: 5 MB for 50 columns."""
 MAX_BYTES: Final = 8 * 1024 * 1024
 """Bound on the counts that are kept."""
 FADING: Final = 0.25
