@@ -88,16 +88,18 @@ def show(benchmark: Benchmark, console: Console) -> None:
     table.add_column("99 %", justify="right")
     table.add_column("per second", justify="right")
     for model, name in benchmark.models.items():
-        floor = benchmark.errors[model]
-        alone = benchmark.latency[model].cells
-        rates = benchmark.capacity_per_s[model].values()
+        # What was learned from traffic has no capacity, and of a shadow no latency either.
+        floor = benchmark.errors.get(model)
+        timed = benchmark.latency.get(model)
+        alone = timed.cells if timed is not None else ()
+        rates = benchmark.capacity_per_s.get(model, {}).values()
         table.add_row(
             f"{model} ({name})",
-            f"{floor.n:,}",
-            f"{sum(floor.failed.values()):,}",
+            f"{floor.n:,}" if floor is not None else "-",
+            f"{sum(floor.failed.values()):,}" if floor is not None else "-",
             _quantile_ms(alone[0].latency, 0.5) if alone else "-",
             _quantile_ms(alone[0].latency, 0.99) if alone else "-",
-            f"{max(rates, default=0.0):,.0f}",
+            f"{max(rates):,.0f}" if rates else "-",
         )
     console.print(table)
     n_columns = len(benchmark.input.columns)

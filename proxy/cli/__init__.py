@@ -50,6 +50,7 @@ for _command in (
     tooling.init,
     tooling.inject,
     certifying.certify,
+    certifying.learn,
     running.demo,
     people.status,
     people.route,

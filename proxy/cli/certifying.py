@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from proxy.cli.common import BAD_USAGE, ConfigFile, fail, out, read_config
+from proxy.cli.common import BAD_USAGE, HERE, Admin, ConfigFile, Token, fail, out, read_config
 
 Reference = Annotated[
     list[Path],
@@ -98,3 +99,29 @@ def certify(
         measure(order, output, out)
     except CertifyError as error:
         fail(str(error))
+
+
+def learn(
+    rows: Annotated[int, typer.Option(min=100, max=50_000, help="Input rows to learn from.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Where the benchmark goes.")],
+    *,
+    force: Annotated[bool, typer.Option(help="Also while an alarm fires.")] = False,
+    keep_sample: Annotated[
+        int, typer.Option(min=0, max=1000, help="Rows kept in the benchmark; 0: none.")
+    ] = 1000,
+    admin: Admin = HERE,
+    token: Token = "",
+) -> None:
+    """Take the next rows of a running sidecar's traffic as the reference."""
+    from proxy.certify.files import CertifyError
+    from proxy.console import AdminError
+    from proxy.live import Wish
+    from proxy.live import learn as take
+
+    wish = Wish(admin=admin, token=token, rows=rows, keep_sample=keep_sample, force=force)
+    try:
+        asyncio.run(take(wish, output, out))
+    except (CertifyError, AdminError) as error:
+        fail(str(error))
+    except KeyboardInterrupt:
+        fail("interrupted: nothing was written, and the sidecar forgets what it collected")

@@ -59,6 +59,15 @@ class ReloadOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     by: By = "unknown"
 
 
+class CollectOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Body of `POST /api/v1/reference`."""
+
+    rows: int
+    """Input rows to collect; 0: forget what was collected."""
+    force: bool = False
+    by: By = "unknown"
+
+
 class Api:
     """The routes over one desk."""
 
@@ -85,11 +94,13 @@ class Api:
         get("/api/v1/journal", self._journal)
         get("/api/v1/report", self._report)
         get("/api/v1/samples", self._samples)
+        get("/api/v1/reference", self._reference)
         get("/api/v1/config", self._config)
         get("/api/v1/verdict", self._verdict)
         post("/api/v1/routing", self._route)
         post("/api/v1/ack", self._ack)
         post("/api/v1/reload", self._reload)
+        post("/api/v1/reference", self._collect)
         post("/api/v1/labels", self._labels)
         return app
 
@@ -152,6 +163,18 @@ class Api:
         desk = self._desk
         samples = desk.samples(_number(request))
         return _answer({"samples": samples, "disagreements": desk.disagreements()})
+
+    async def _reference(self, request: web.Request) -> web.Response:
+        given = request.query.get("part")
+        if given is None:
+            return _answer(self._desk.reference(None))
+        if not (given.isascii() and given.isdigit() and len(given) < 6):  # noqa: PLR2004  # digits
+            raise DeskError(400, "bad_query", "part is a number from 0.", "?part=0")
+        return _answer(self._desk.reference(int(given)))
+
+    async def _collect(self, request: web.Request) -> web.Response:
+        order = await _order(request, CollectOrder, '{"rows": N, "force": false}')
+        return _answer(await self._desk.collect(order.rows, force=order.force, by=order.by))
 
     async def _config(self, _: web.Request) -> web.Response:
         return _answer(self._desk.config())

@@ -234,6 +234,14 @@ class Desk(Protocol):
         """Give the strongest disagreements of the last hour with both answers, redacted."""
         ...
 
+    def reference(self, part: int | None) -> JsonObject:
+        """Give how far a collection for a reference is, or with a number a part of its rows."""
+        ...
+
+    async def collect(self, rows: int, *, force: bool, by: str) -> JsonObject:
+        """Collect the next rows for a reference; 0 forgets them. `force`: even in an alarm."""
+        ...
+
     def config(self) -> JsonObject:
         """Give the configuration in force, secrets redacted."""
         ...

@@ -17,7 +17,7 @@ from proxy.telemetry.settings import Admin
 
 READ_METHODS: Final = frozenset({"GET", "HEAD"})
 
-PRIVATE_PATHS: Final = frozenset({"/api/v1/samples"})
+PRIVATE_PATHS: Final = frozenset({"/api/v1/samples", "/api/v1/reference"})
 """Reads that show values from the traffic: they need what changes need."""
 
 PROBES: Final = frozenset({"/healthz", "/readyz"})

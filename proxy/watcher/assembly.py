@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from proxy import benchmark, clock
 from proxy.benchmark import Benchmark, BenchmarkError
@@ -21,9 +22,10 @@ from proxy.monitors.slow_drift import SlowDrift
 from proxy.monitors.throughput import Throughput
 from proxy.monitors.watching import Watching
 from proxy.payload.decode import Decoder
-from proxy.pipeline import Plan
+from proxy.pipeline import Plan, Reader
 from proxy.records import Pair
 from proxy.stats.compare import compare
+from proxy.watcher.collector import Collector
 from proxy.watcher.insight import Explainer
 from proxy.watcher.samples import Samples
 
@@ -138,6 +140,14 @@ def decoder_of(loaded: Loaded, certified: Benchmark | None) -> Decoder:
         categories_of(certified),
         learned=certified.learned if certified is not None else None,
     )
+
+
+def collector_of(loaded: Loaded, certified: Benchmark | None, reader: Reader) -> Collector:
+    """Give who collects rows for a reference: it keeps strings in clear, to become known."""
+    redact = loaded.config.capture.redact
+    clear = redact if redact.categories == "hash" else replace(redact, categories="clear")
+    learned = certified.learned if certified is not None else None
+    return Collector(reader, Decoder(loaded.config.payload, clear, learned=learned))
 
 
 def apart_of(certified: Benchmark | None) -> Callable[[Pair], float]:

@@ -46,6 +46,7 @@ from proxy.telemetry.report import IncidentReport
 from proxy.telemetry.streams import agreement_view, stream_views
 from proxy.telemetry.traffic import Traffic
 from proxy.watcher import reporting
+from proxy.watcher.collector import Collector
 from proxy.watcher.hands import Hands
 from proxy.watcher.insight import WATCHED
 from proxy.watcher.samples import Samples
@@ -57,6 +58,8 @@ HIDDEN_KINDS: Final = frozenset({"action", "tick", "evidence", "insight"})
 DAY_S: Final = 86_400.0
 LABELS_AT_ONCE: Final = 500
 """Labels taken before ticks, pulses and records from relays have their turn again."""
+NO_FAULT_OF_ROWS: Final = frozenset({AlarmName.STABLE_UNREADY, AlarmName.WATCHING})
+"""Alarms in which the traffic may be sound all the same."""
 STOPS: Final = frozenset(
     {
         AlarmName.OUTPUT_DRIFT,
@@ -80,6 +83,7 @@ class Office:
     metrics: Metrics
     traffic: Traffic
     samples: Samples
+    collector: Collector
     pulses: Mapping[int, Pulse]
     notes: Sequence[str]
     """Things to know since the start: no benchmark, state that could not be used."""
@@ -190,6 +194,25 @@ class WatcherDesk:
     def disagreements(self) -> Sequence[JsonObject]:
         """Give the strongest disagreements of the last hour with both answers."""
         return self._office.samples.disagreements(clock.now_s(), with_answers=True)
+
+    def reference(self, part: int | None) -> JsonObject:
+        """Give how far the collection is, or a part of it."""
+        collector = self._office.collector
+        if part is not None:
+            return collector.part(part)
+        models = {view.model.value: view.name for view in self._models()}
+        return collector.state(self._firing(), clock.now_s()) | {"names": models}
+
+    async def collect(self, rows: int, *, force: bool, by: str) -> JsonObject:
+        """Collect the next rows, unless an alarm fires: its fault would become the reference."""
+        return self._office.collector.begin(
+            rows, clock.now_s(), () if force else self._firing(), by
+        )
+
+    def _firing(self) -> list[AlarmName]:
+        alarms = self._office.pipeline.alarms.items()
+        firing = {name for name, alarm in alarms if alarm.state is AlarmState.FIRING}
+        return sorted(firing - NO_FAULT_OF_ROWS)
 
     def config(self) -> JsonObject:
         """Give the configuration in force, secrets hidden."""

@@ -43,6 +43,7 @@ from proxy.telemetry.traffic import Traffic
 from proxy.watcher.assembly import (
     apart_of,
     certified_of,
+    collector_of,
     decoder_of,
     engine_of,
     explainer_of,
@@ -95,9 +96,10 @@ class Watcher:
         self._versions = versions(loaded, certified)
         self._engine = engine_of(loaded)
         self._sink, reader = self._make_sink(decoder_of(loaded, certified))
+        self._collector = collector_of(loaded, certified, reader)
         monitors = monitors_of(loaded, self._engine, certified)
         self._explainer = explainer_of(loaded, monitors, certified, self._samples)
-        self._pipeline = self._make_pipeline(monitors, reader, certified)
+        self._pipeline = self._make_pipeline(monitors, self._collector, certified)
         self._notifier = Notifier(config.alerts, state_dir / OUTBOX, count=self._metrics.alert)
         self._fleet = membership_of(loaded, self._metrics, self._notifier, state_dir)
         tell = self._notifier.offer if self._fleet is None else self._fleet.tell
@@ -162,6 +164,7 @@ class Watcher:
                 metrics=self._metrics,
                 traffic=self._traffic,
                 samples=self._samples,
+                collector=self._collector,
                 pulses=self._pulses,
                 notes=self._notes,
                 insights=self._explainer.latest,
@@ -230,6 +233,7 @@ class Watcher:
             self._metrics.observe(report)
             self._traffic.observe(report)
             self._samples.observe(report)
+            self._collector.observe(report)
         elif isinstance(report, Pulse):
             self._pulses[report.worker] = report
             self._metrics.pulse(report)

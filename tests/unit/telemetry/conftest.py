@@ -154,6 +154,19 @@ class Desk:
         """Give `n` rows."""
         return [{"row": number} for number in range(n)]
 
+    def reference(self, part: int | None) -> JsonObject:
+        """Give a collection that is half full, or its only part."""
+        if part is None:
+            return {"state": "collecting", "wanted": 10, "rows": 5}
+        if part:
+            raise DeskError(404, "no_part", f"There is no part {part}.", "?part=0")
+        return {"bodies": [], "timings": {}}
+
+    async def collect(self, rows: int, *, force: bool, by: str) -> JsonObject:
+        """Note who wants how many rows."""
+        self.told.append(("collect", rows, force, by))
+        return {"wanted": rows}
+
     def disagreements(self) -> Sequence[JsonObject]:
         """Give one disagreement."""
         return [{"exchange": "00000000000000aa", "apart": 2.0}]

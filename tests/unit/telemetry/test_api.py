@@ -94,6 +94,17 @@ def test_the_verdict_gates_by_its_status(desk: Desk, tmp_path: Path) -> None:
     talk(desk, tmp_path, what)
 
 
+def test_a_collection_is_told_and_given_in_parts(desk: Desk, tmp_path: Path) -> None:
+    """How far it is, one part, a part that is not there, and what is no number."""
+
+    async def what(session: aiohttp.ClientSession) -> None:
+        for query, status in (("", 200), ("?part=0", 200), ("?part=9", 404), ("?part=-1", 400)):
+            async with session.get(f"/api/v1/reference{query}") as answer:
+                assert answer.status == status
+
+    talk(desk, tmp_path, what)
+
+
 @pytest.mark.parametrize(
     ("path", "body", "told"),
     [
@@ -102,6 +113,8 @@ def test_the_verdict_gates_by_its_status(desk: Desk, tmp_path: Path) -> None:
         ("ack", {"alarm": "errors", "by": "ann"}, ("ack", AlarmName.ERRORS, "ann", "")),
         ("ack", {"alarm": "all"}, ("ack", None, "unknown", "")),
         ("reload", {"by": "ann"}, ("reload", "ann")),
+        ("reference", {"rows": 500, "by": "ann"}, ("collect", 500, False, "ann")),
+        ("reference", {"rows": 0, "force": True}, ("collect", 0, True, "unknown")),
         (
             "labels",
             {"labels": [{"id": "a", "label": 1}, {"id": "b#2", "truth": "x"}]},

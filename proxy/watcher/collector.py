@@ -1,0 +1,145 @@
+"""The next rows of the traffic, kept for who wants to make a reference of them.
+
+While somebody collects, sampled bodies are decoded a second time, as certification would: strings
+that no benchmark knows yet stay in clear once personal data is masked, since they are to become
+known. What is kept is bounded by rows and bytes, lives in memory only, and goes when it is not
+fetched for an hour.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final
+
+from proxy.monitors.errors import failure_class
+from proxy.payload.decode import Decoder
+from proxy.pipeline import Reader
+from proxy.records import AlarmName, Capture, Exchange, Position, Rows, Side, Undecodable
+from proxy.telemetry.desk import DeskError, JsonObject
+
+log = logging.getLogger(__name__)
+
+MAX_ROWS: Final = 50_000
+MAX_BYTES: Final = 64 * 1024 * 1024
+CELL_BYTES: Final = 64
+"""What one cell costs: an object and its place."""
+MAX_TIMINGS: Final = 20_000
+PART: Final = 200
+"""Bodies given at once: some hundred KiB."""
+FORGET_S: Final = 3600.0
+"""A collection that nobody asks about for so long is dropped."""
+
+
+class Collector:
+    """A reader of bodies that keeps the next rows when it is told to."""
+
+    def __init__(self, reader: Reader, decoder: Decoder) -> None:
+        """Read as `reader` does; `decoder` reads for the collection."""
+        self._reader = reader
+        self._decoder = decoder
+        self._wanted = 0
+        self._forget()
+
+    def _forget(self) -> None:
+        self._bodies: list[Rows] = []
+        self._timings: dict[str, list[tuple[float, int, int]]] = {}
+        self._answers: Counter[str] = Counter()
+        self._failed: dict[str, Counter[str]] = {}
+        self._disturbed: list[str] = []
+        self._stride = 1
+        self._n_rows = self._n_bytes = self._n_unreadable = 0
+        self._asked_s = 0.0
+
+    def decode(self, capture: Capture) -> tuple[Rows | Undecodable, ...]:
+        """Give the rows of each side, as the reader does; never raises."""
+        if self._is_collecting():
+            self._keep(capture)
+        return self._reader.decode(capture)
+
+    def observe(self, exchange: Exchange) -> None:
+        """Time an answer that a client waited for."""
+        if not self._is_collecting() or exchange.position is not Position.SERVING:
+            return
+        model = exchange.model.value
+        failed = failure_class(exchange)
+        if failed is None:
+            return
+        self._answers[model] += 1
+        if failed:
+            self._failed.setdefault(model, Counter())[failed] += 1
+            return
+        timings = self._timings.setdefault(model, [])
+        if self._answers[model] % self._stride == 0:
+            took_s = exchange.finished_s - exchange.started_s
+            timings.append((took_s, exchange.in_flight, exchange.request_bytes))
+        if len(timings) >= MAX_TIMINGS:
+            # Every other one stays, and from now on half as many come: evenly over the time.
+            del timings[::2]
+            self._stride *= 2
+
+    def begin(
+        self, n: int, now_s: float, firing: Sequence[AlarmName] = (), by: str = ""
+    ) -> JsonObject:
+        """Collect the next `n` input rows; 0 forgets what was collected.
+
+        Raises:
+            DeskError: so many are not kept, or an alarm fires.
+        """
+        if not 0 <= n <= MAX_ROWS:
+            message = f"{n} rows are asked for; 1 to {MAX_ROWS} can be kept."
+            raise DeskError(400, "bad_rows", message, '{"rows": 5000}')
+        if n and firing:
+            named = ", ".join(firing)
+            message = f"{named} fires: a reference of this traffic would certify the fault."
+            raise DeskError(409, "alarm_fires", message, 'Wait, or send "force": true.')
+        log.info("%s collects %d rows for a reference", by or "somebody", n)
+        self._forget()
+        self._wanted = n
+        self._asked_s = now_s
+        return {"wanted": n}
+
+    def state(self, firing: Sequence[AlarmName], now_s: float) -> JsonObject:
+        """Give how far the collection is, and note which alarms fire meanwhile."""
+        if self._wanted and now_s - self._asked_s > FORGET_S:
+            self.begin(0, now_s)
+        self._asked_s = now_s
+        if self._is_collecting():
+            self._disturbed = sorted({*self._disturbed, *(name.value for name in firing)})
+        done = "complete" if self._wanted else "none"
+        return {
+            "state": "collecting" if self._is_collecting() else done,
+            "wanted": self._wanted,
+            "rows": min(self._n_rows, self._wanted),
+            "unreadable": self._n_unreadable,
+            "parts": -(-len(self._bodies) // PART),
+            "answers": dict(self._answers),
+            "failed": {model: dict(counts) for model, counts in self._failed.items()},
+            "disturbed": self._disturbed,
+        }
+
+    def part(self, number: int) -> JsonObject:
+        """Give one part of what was collected; the first brings the timings.
+
+        Raises:
+            DeskError: there is no such part.
+        """
+        first = number * PART
+        if not 0 <= first < len(self._bodies):
+            raise DeskError(404, "no_part", f"There is no part {number}.", "?part=0")
+        timings = self._timings if number == 0 else {}
+        return {"bodies": self._bodies[first : first + PART], "timings": timings}
+
+    def _is_collecting(self) -> bool:
+        return self._n_rows < self._wanted and self._n_bytes < MAX_BYTES
+
+    def _keep(self, capture: Capture) -> None:
+        for read in self._decoder.decode(capture):
+            if isinstance(read, Undecodable):
+                self._n_unreadable += 1
+                continue
+            self._bodies.append(read)
+            self._n_rows += read.n if read.side is Side.INPUT else 0
+            texts = (cell for column in read.values for cell in column if isinstance(cell, str))
+            self._n_bytes += CELL_BYTES * read.n * len(read.columns) + sum(map(len, texts))

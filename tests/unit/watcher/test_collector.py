@@ -1,0 +1,131 @@
+"""Rows for a reference: as many as wanted, bounded, and forgotten when nobody asks."""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+import pytest
+
+from proxy.payload.decode import Decoder
+from proxy.payload.settings import Payload, Redact
+from proxy.records import AlarmName, Capture, Exchange, Failure, Message, Model, Position, Side
+from proxy.telemetry.desk import DeskError
+from proxy.watcher import collector as module
+from proxy.watcher.collector import FORGET_S, PART, Collector
+
+JSON = {"content-type": "application/json"}
+
+
+def exchange(
+    number: int = 1, position: Position = Position.SERVING, failure: Failure | None = None
+) -> Exchange:
+    """Give one exchange of a tenth of a second."""
+    return Exchange(
+        number, None, Model.CANDIDATE, position, "r", 0.0, 0.0, 0.1, 0.1, 200, failure,
+        False, False, 80, 80, 2, None, 1.0,
+    )  # fmt: skip
+
+
+def capture(number: int = 1, body: bytes | None = None) -> Capture:
+    """Give a prediction about a city."""
+    asked = body or json.dumps({"instances": [{"x": number, "city": "york"}] * 2}).encode()
+    answered = json.dumps({"predictions": [0.5, 0.5]}).encode()
+    return Capture(
+        exchange=exchange(number),
+        target="/v1/models/m:predict",
+        request=Message(fields=JSON, body=asked, truncated=False),
+        response=Message(fields=JSON, body=answered, truncated=False),
+    )
+
+
+def fresh() -> Collector:
+    """Give a collector beside a decoder that knows no category."""
+    reader = Decoder(Payload(), Redact())
+    return Collector(reader, Decoder(Payload(), Redact(categories="clear")))
+
+
+def test_without_an_order_nothing_is_kept_and_reading_is_the_readers() -> None:
+    """The second decoding costs nothing while nobody collects."""
+    one = fresh()
+    (asked, _) = one.decode(capture())
+    assert asked.side is Side.INPUT
+    assert one.state((), 0.0)["state"] == "none"
+    with pytest.raises(DeskError, match="no part 0"):
+        one.part(0)
+
+
+def test_the_next_rows_are_kept_with_answers_and_timings() -> None:
+    """Strings stay in clear for the collection only; what comes later is not kept."""
+    one = fresh()
+    one.begin(10, 0.0)
+    for number in range(8):
+        (asked, _) = one.decode(capture(number))
+        assert getattr(asked, "values")[1] == ["(other)"] * 2  # noqa: B009  # a union
+        one.observe(exchange(number))
+    one.observe(exchange(9, Position.SHADOW))
+    state = one.state((), 1.0)
+    assert (state["state"], state["rows"], state["parts"]) == ("complete", 10, 1)
+    part = json.loads(msgspec.json.encode(one.part(0)))
+    assert len(part["bodies"]) == 5 * 2
+    assert part["bodies"][0]["values"] == [[0, 0], ["york", "york"]]
+    # The fifth exchange completed the rows before it was timed.
+    assert part["timings"] == {"candidate": [[0.1, 2, 80]] * 4}
+    assert state["answers"] == {"candidate": 4}
+
+
+def test_failures_and_unreadable_bodies_are_counted() -> None:
+    """A client that left says nothing about the model."""
+    one = fresh()
+    one.begin(10, 0.0)
+    one.decode(capture(1, b"not json"))
+    for failure in (Failure.TIMEOUT, Failure.CLIENT_GONE, None):
+        one.observe(exchange(1, failure=failure))
+    state = one.state((), 1.0)
+    assert (state["unreadable"], state["answers"]) == (1, {"candidate": 2})
+    assert state["failed"] == {"candidate": {"timeout": 1}}
+
+
+def test_an_alarm_refuses_a_collection_and_disturbs_one_that_runs() -> None:
+    """A faulty reference would make the fault normal."""
+    one = fresh()
+    with pytest.raises(DeskError, match="errors fires"):
+        one.begin(10, 0.0, [AlarmName.ERRORS])
+    one.begin(10, 0.0)
+    assert one.state([AlarmName.LATENCY], 1.0)["disturbed"] == ["latency"]
+    assert one.state([], 2.0)["disturbed"] == ["latency"]
+
+
+@pytest.mark.parametrize("n", [-1, 10**9])
+def test_more_rows_than_fit_are_refused(n: int) -> None:
+    """The bound is said."""
+    with pytest.raises(DeskError, match="1 to 50000 can be kept"):
+        fresh().begin(n, 0.0)
+
+
+def test_memory_is_bounded_by_bytes_and_timings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wide rows end a collection early; timings are thinned evenly."""
+    monkeypatch.setattr(module, "MAX_BYTES", 2000)
+    monkeypatch.setattr(module, "MAX_TIMINGS", 100)
+    one = fresh()
+    one.begin(10_000, 0.0)
+    for number in range(1000):
+        one.observe(exchange(number))
+    one.decode(capture())
+    assert len(json.loads(msgspec.json.encode(one.part(0)))["timings"]["candidate"]) < 100
+    for number in range(100):
+        one.decode(capture(number))
+    state = one.state((), 1.0)
+    assert state["state"] == "complete"
+    assert int(str(state["rows"])) < 20
+
+
+def test_what_nobody_fetches_is_forgotten_and_parts_are_small() -> None:
+    """An hour after the last question the rows are gone."""
+    one = fresh()
+    one.begin(2 * PART, 0.0)
+    for number in range(PART):
+        one.decode(capture(number))
+    assert one.state((), 1.0)["parts"] == 2
+    assert len(json.loads(msgspec.json.encode(one.part(1)))["bodies"]) == PART
+    assert one.state((), 2.0 + FORGET_S)["state"] == "none"
