@@ -74,6 +74,14 @@ class Notice(Struct, frozen=True, kw_only=True):
         return self.incident.rpartition("/")[2]
 
 
+class Move(Struct, frozen=True):
+    """The part of a transition that says which alarm became what."""
+
+    alarm: AlarmName
+    episode: int
+    to: AlarmState
+
+
 class Seen(Struct, frozen=True):
     """What one monitor said at a recorded tick."""
 
@@ -213,26 +221,57 @@ def _take(told: Chronicle, entry: Entry) -> None:
 
 
 def _transition(told: Chronicle, entry: Entry) -> None:
-    change = msgspec.convert(entry.body, Transition, strict=False)
-    key = (change.alarm, change.episode)
-    known = told.episodes.get(key)
-    finding = change.finding
-    if known is None:
-        known = Episode(alarm=change.alarm, number=change.episode, state=change.to, finding=finding)
-    if finding.verdict is Verdict.BREACH:
-        onset_utc = known.onset_utc
-        if finding.since_s is not None:
-            onset_utc = moved(entry.at_utc, finding.since_s - change.at_s)
-        known = replace(known, finding=finding, onset_utc=onset_utc)
+    """Move an episode; a finding that cannot be read leaves the one before standing.
+
+    Figures that are not finite are null in JSON, and an alarm must not seem to last for them.
+    """
+    move = msgspec.convert(entry.body, Move, strict=False)
+    known = told.episodes.get((move.alarm, move.episode))
+    try:
+        change = msgspec.convert(_without_holes(entry.body), Transition, strict=False)
+        known = _with_finding(known, change, entry)
+    except msgspec.ValidationError:
+        if known is None:
+            raise
     at_utc = entry.at_utc
-    match change.to:
+    match move.to:
         case AlarmState.PENDING:
             known = replace(known, began_utc=at_utc)
         case AlarmState.FIRING:
             known = replace(known, fired_utc=at_utc, began_utc=known.began_utc or at_utc)
         case AlarmState.RESOLVED | AlarmState.INACTIVE:
             known = replace(known, ended_utc=known.ended_utc or at_utc)
-    told.episodes[key] = replace(known, state=change.to)
+    told.episodes[move.alarm, move.episode] = replace(known, state=move.to)
+
+
+def _without_holes(body: object) -> object:
+    """Give a transition whose intervals are whole: a bound that is not finite makes it unknown."""
+    if not isinstance(body, dict) or not isinstance(body.get("finding"), dict):
+        return body
+    finding = _bounded(body["finding"])
+    blamed = finding.get("blamed")
+    if isinstance(blamed, list):
+        finding["blamed"] = [_bounded(one) if isinstance(one, dict) else one for one in blamed]
+    return {**body, "finding": finding}
+
+
+def _bounded(value: Mapping[str, object]) -> JsonObject:
+    interval = value.get("interval")
+    is_whole = not isinstance(interval, list) or None not in interval
+    return dict(value) if is_whole else {**value, "interval": None}
+
+
+def _with_finding(known: Episode | None, change: Transition, entry: Entry) -> Episode:
+    """Give the episode with the finding of a transition, if that is a breach or the first."""
+    finding = change.finding
+    if known is None:
+        known = Episode(alarm=change.alarm, number=change.episode, state=change.to, finding=finding)
+    if finding.verdict is not Verdict.BREACH:
+        return known
+    onset_utc = known.onset_utc
+    if finding.since_s is not None:
+        onset_utc = moved(entry.at_utc, finding.since_s - change.at_s)
+    return replace(known, finding=finding, onset_utc=onset_utc)
 
 
 def _notice(told: Chronicle, entry: Entry) -> None:

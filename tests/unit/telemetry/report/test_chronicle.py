@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -55,6 +56,21 @@ def test_an_episode_that_began_before_the_journal_is_known_by_what_is_there(book
     told = read(book.move(5, DRIFT, AlarmState.RESOLVED).entries)
     (episode,) = told.episodes.values()
     assert (episode.began_utc, episode.starts_utc) == ("", "2026-01-02T03:04:05.000Z")
+
+
+def test_figures_that_are_not_finite_cost_no_more_than_themselves(incident: Book) -> None:
+    """Infinity is null in JSON: an interval is unknown then, and an end is still an end."""
+    wide = {"interval": (-math.inf, 1.0)}
+    incident.move(20, WRONG, AlarmState.FIRING, **wide)
+    incident.move(30, DRIFT, AlarmState.RESOLVED, verdict=Verdict.OK, effect=math.nan, **wide)
+    told = read(incident.entries)
+    assert told.n_unreadable == 0
+    assert told.episodes[WRONG, 1].finding.interval is None
+    assert told.episodes[WRONG, 1].finding.blamed[0].interval == (-3.2, -2.6)
+    assert told.episodes[DRIFT, 1].ended_utc == "2026-01-02T03:04:30.000Z"
+    assert told.episodes[DRIFT, 1].finding.interval == (-3.2, -2.6)
+    odd = incident.move(40, AlarmName.LATENCY, AlarmState.FIRING, effect=math.nan)
+    assert read(odd.entries).n_unreadable == 1, "nothing is known of it before"
 
 
 def test_what_explains_an_episode_is_of_its_time(incident: Book) -> None:
