@@ -266,8 +266,9 @@ class ExplainSettings:
     __pydantic_config__: ClassVar[dict[str, object]] = STRICT
 
     enabled: bool = True
-    """Explain drift of inputs and outputs: when a breach is found, when its alarm fires, and every
-    `every_s`. Default true. It costs about a second of CPU time each time, at lowest priority."""
+    """Explain drift of inputs and outputs: when a breach is found, when its alarm fires or another
+    column is to blame, and every `every_s`. Default true. It costs about a second of CPU time each
+    time, at the lowest priority."""
     every_s: Annotated[float, Ge(1)] = 3600.0
     """Seconds between two explanations while nothing new is found. Default an hour, at least 1."""
     max_rows: Annotated[int, Ge(50), Le(2000)] = 1000

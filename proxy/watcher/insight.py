@@ -1,10 +1,11 @@
 """When a drift is explained, from what, and where: beside the ticks, in a process of its own.
 
 A new breach of input or output drift is explained as soon as it is found, again when its alarm
-fires, and every hour; without a breach the last hour is compared, every hour. The computing takes
-a second of CPU time, in which a thread would keep the watcher from its ticks and its link: so a
-child process does it, one at a time, at the lowest priority, killed when it takes too long. What
-goes wrong is counted and logged, and costs an explanation, never an alarm. Nothing here pages.
+fires or another column is to blame, and every hour; without a breach the last hour is compared,
+every hour. The computing takes a second of CPU time, in which a thread would keep the watcher from
+its ticks and its link: so a child process does it, one at a time, at the lowest priority, killed
+when it takes too long. What goes wrong is counted and logged, and costs an explanation, never an
+alarm. Nothing here pages.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from proxy import clock
 from proxy.benchmark import Benchmark
 from proxy.monitors.settings import ExplainSettings
 from proxy.pipeline import Turn
-from proxy.records import AlarmName, AlarmState, Insight, Model, Side, Verdict
+from proxy.records import AlarmName, AlarmState, Finding, Insight, Model, Side, Verdict
 from proxy.stats.evidence import MAX_PROFILES, SideEvidence
 from proxy.stats.insight import Question
 from proxy.stats.reference import ColumnProfile
@@ -37,6 +38,8 @@ LOOK_BACK_S: Final = 3600.0
 """Without a breach the rows of the last hour are looked at."""
 BEFORE_S: Final = 86_400.0
 """Rows of so long before a change stand in for a reference that the benchmark does not keep."""
+GROWN_AFTER_S: Final = 60.0
+"""Another column to blame is explained so long after the last explanation at the earliest."""
 MAX_ENTRY_BYTES: Final = 48 * 1024
 """Longest journal entry; histograms of less important columns are left out of longer ones."""
 ONE_THREAD: Final = dict.fromkeys(
@@ -86,7 +89,7 @@ class Explainer:
         self._samples = samples
         self._wake = asyncio.Event()
         self._due: dict[AlarmName, float | None] = {}
-        self._breached: set[AlarmName] = set()
+        self._blamed: dict[AlarmName, set[str]] = {}
         self._looked_s: dict[AlarmName, float] = {}
         self.latest: dict[AlarmName, Insight] = {}
         """The last explanation of each side."""
@@ -100,17 +103,26 @@ class Explainer:
             name = finding.monitor
             if name not in self._monitors or finding.verdict is Verdict.UNKNOWN:
                 continue
-            is_breach = finding.verdict is Verdict.BREACH
-            is_new = is_breach and name not in self._breached
-            if is_breach:
-                self._breached.add(name)
-            else:
-                self._breached.discard(name)
-            last_s = self._looked_s.setdefault(name, turn.at_s)
-            if is_new or name in fired or turn.at_s - last_s >= self._settings.every_s:
+            since_s = turn.at_s - self._looked_s.setdefault(name, turn.at_s)
+            is_new = self._is_new(finding, since_s)
+            if is_new or name in fired or since_s >= self._settings.every_s:
                 self._looked_s[name] = turn.at_s
+                is_breach = finding.verdict is Verdict.BREACH
                 self._due[name] = finding.since_s if is_breach else None
                 self._wake.set()
+
+    def _is_new(self, finding: Finding, since_s: float) -> bool:
+        """Tell whether a breach is new, or blames another column a while after the last look."""
+        name = finding.monitor
+        if finding.verdict is not Verdict.BREACH:
+            self._blamed.pop(name, None)
+            return False
+        blamed = {blame.subject for blame in finding.blamed}
+        known = self._blamed.get(name)
+        if known is not None and (blamed <= known or since_s < GROWN_AFTER_S):
+            return False
+        self._blamed[name] = blamed | (known or set())
+        return True
 
     @property
     def is_due(self) -> bool:

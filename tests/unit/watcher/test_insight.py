@@ -231,6 +231,20 @@ def test_it_is_explained_again_when_the_alarm_fires_and_every_hour() -> None:
     assert scene.explainer.is_due
 
 
+def test_it_is_explained_again_when_another_column_is_to_blame() -> None:
+    """Not at once: columns often follow one after the other."""
+    scene = Scene()
+    finding = scene.breach()
+    scene.work(1)
+    also = msgspec.structs.replace(finding.blamed[0], subject="city")
+    grown = msgspec.structs.replace(finding, blamed=(*finding.blamed, also))
+    at_s = finding.at_s
+    for late_s, is_due in ((59.0, False), (61.0, True), (200.0, False)):
+        scene.explainer.look(turn_of(at_s + late_s, grown, ()))
+        assert scene.explainer.is_due == is_due
+        scene.explainer._due.clear()
+
+
 def test_a_calm_hour_is_looked_at_and_not_written_down() -> None:
     """The last hour beside the reference, for who asks; the journal is for what happens."""
     scene = Scene(ExplainSettings(every_s=20))
