@@ -41,7 +41,7 @@ class StoreError(Exception):
 
     def __init__(self, reason: str, words: str) -> None:
         """Keep the word and say what happened."""
-        super().__init__(words)
+        super().__init__(words.rstrip("."))
         self.reason = reason
 
 

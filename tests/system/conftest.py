@@ -40,13 +40,14 @@ class _Listening(ThreadingHTTPServer):
 
 
 class ModelServer:
-    """A model server that says its name, and can be told to be slow, or to fail."""
+    """A model server that says its name, and can be told what to answer, to be slow, to fail."""
 
     def __init__(self, name: str) -> None:
         """Serve on a free port."""
         self.name = name
         self.pause_s = 0.0
         self.status = 200
+        self.prediction: object = 0.5
         server = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -56,7 +57,9 @@ class ModelServer:
                 length = int(self.headers.get("content-length", 0))
                 body = self.rfile.read(length)
                 time.sleep(server.pause_s)
-                answer = json.dumps({"predictions": [0.5], "by": server.name}).encode()
+                answer = json.dumps(
+                    {"predictions": [server.prediction], "by": server.name}
+                ).encode()
                 if not body.startswith(b"{"):
                     answer = body
                 self.send_response(server.status)
@@ -253,10 +256,10 @@ def start(
     """Give a way to start a sidecar before the two models; it is ended after the test."""
     started: list[Sidecar] = []
 
-    def begin(**settings: object) -> Sidecar:
+    def begin(folder: Path = tmp_path, **settings: object) -> Sidecar:
         candidate, stable = models
         both = {"candidate": {"url": candidate.url}, "stable": {"url": stable.url}}
-        sidecar = Sidecar(tmp_path, {"models": both, **settings})
+        sidecar = Sidecar(folder, {"models": both, **settings})
         started.append(sidecar)
         until(sidecar.is_ready, "ready at the start")
         return sidecar
