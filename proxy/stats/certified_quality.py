@@ -1,9 +1,9 @@
 """The certified quality of one model, and the bets that it has become worse.
 
 Every labelled row has a loss. Wrong answers are a bounded mean, bet on for growth; so are the wrong
-answers of each true class, since a rare class hides in the whole. Brier scores and residuals are
-counted in the bins of their certified distribution, like any column. Only worse matters: nothing
-here bets on improvement.
+answers of each true class, since a rare class hides in the whole; so is the Brier score. Residuals
+have no bound: they are counted in the bins of their certified distribution, like any column. Only
+worse matters: nothing here bets on improvement.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from proxy.stats.demands import Tolerance
 from proxy.stats.design_effect import batch_means, block_lengths
 from proxy.stats.effects import Effect, effect_of
 from proxy.stats.estimate import Expected, learn
-from proxy.stats.functionals import Floats, Form, Functional
-from proxy.stats.intervals import share_interval, share_upper_bound
+from proxy.stats.functionals import N_SPECIAL_BINS, Floats, Form, Functional
+from proxy.stats.intervals import mean_interval, share_interval, share_upper_bound
 from proxy.stats.quality import CalibrationBin, Measure, Scored, confident, figures
 from proxy.stats.reference import ColumnProfile, build_column
 from proxy.stats.streams import WatchedStream, watch_columns
@@ -150,7 +150,9 @@ def loss_counter(quality: Quality, tolerance: Tolerance) -> LossCounter:
             title = f"{ERRORS} where the truth is {name}"
             streams.append(_watch_errors(title, errors, tolerance, (CLASS_WEIGHT, design)))
     n_shares = len(streams)
-    if quality.loss is not None:
+    if quality.loss is not None and n_shares:
+        streams.append(_watch_brier(quality.loss, tolerance, design))
+    elif quality.loss is not None:
         streams += watch_columns((quality.loss,), {}, tolerance)
     return LossCounter(
         streams=tuple(streams),
@@ -202,19 +204,57 @@ def _watch_errors(
     )
 
 
+def _watch_brier(loss: ColumnProfile, tolerance: Tolerance, design: float) -> WatchedStream:
+    """Watch the mean of Brier scores, in their own unit: each bin counts as its middle.
+
+    By ranks, as residuals are, a hair more on every good answer would weigh like a real loss.
+    """
+    edges = np.array(loss.edges)
+    middles = np.concatenate([edges[:1], (edges[1:] + edges[:-1]) / 2])
+    # Columns of few values have a bin for the last of them.
+    values = np.full(len(loss.masses), float(edges[-1]))
+    values[: len(middles)] = middles
+    values[-N_SPECIAL_BINS - 1] = (float(edges[-1]) + 1) / 2
+    applies = np.ones(len(values), dtype=np.bool_)
+    applies[-N_SPECIAL_BINS:] = False
+    functional = Functional(name=BRIER, form=Form.MEAN, values=values, applies=applies)
+    masses = np.asarray(loss.masses)
+    deff = max(design, (loss.design_effects or {}).get("location", 1.0))
+    return WatchedStream(
+        name=BRIER,
+        weight=1.0,
+        masses=masses,
+        n_reference=loss.n,
+        functionals=(functional,),
+        table=bet_table((functional,), masses, loss.n, {BRIER: deff}, tolerance),
+        design_effects=(deff,),
+        bin_names=tuple(loss.bin_names()),
+    )
+
+
 def describe_loss(stream: WatchedStream, functional: int, counts: Floats) -> Effect:
     """Give the growth of a share of wrong answers, or the shift of a loss in its certified sd."""
     if stream.column is not None:
         return effect_of(stream, functional, counts)
-    n = float(counts.sum())
-    share = float(counts[1]) / n if n > 0 else float(stream.masses[1])
+    watched = stream.functionals[functional]
+    certified, n = watched.mean(stream.masses), float(counts[watched.applies].sum())
+    now = watched.mean(counts) if n > 0 else certified
     independent = n / stream.design_effects[0]
-    low, high = share_interval(share * independent, independent)
-    certified = float(stream.masses[1])
+    if stream.name != BRIER:
+        low, high = share_interval(now * independent, independent)
+        return Effect(
+            value=now - certified,
+            interval=(low - certified, high - certified),
+            unit="share",
+            n=int(n),
+            summary=f"{stream.name}: {now:.2%} of {int(n)}, certified {certified:.2%}",
+        )
+    sd = math.sqrt(max(watched.variance(stream.masses), 1e-12))
+    low, high = mean_interval(now, watched.variance(counts), independent)
     return Effect(
-        value=share - certified,
-        interval=(low - certified, high - certified),
-        unit="share",
+        value=(now - certified) / sd,
+        interval=((low - certified) / sd, (high - certified) / sd),
+        unit="sd",
         n=int(n),
-        summary=f"{stream.name}: {share:.2%} of {int(n)}, certified {certified:.2%}",
+        summary=f"{BRIER}: {now:.3f} on average of {int(n)}, certified {certified:.3f}",
     )

@@ -112,7 +112,7 @@ def test_probabilities_have_a_brier_score_beside_their_errors() -> None:
     assert {"accuracy", "auc", "brier", "log_loss"} <= set(quality.figures)
     assert quality.expected is not None
     assert run(quality, rows(10_000, 1.0))[1] is None
-    watch, n = run(quality, rows(5000, 4.0))
+    watch, n = run(quality, rows(5000, 6.0))
     assert n is not None
     assert watch.streams[watch.blamed()[0]].name == BRIER
 
