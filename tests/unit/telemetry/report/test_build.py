@@ -7,10 +7,19 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from proxy.policy import Cause, Incident
 from proxy.records import Alarm, AlarmName, AlarmState, Finding, Insight, Verdict
-from proxy.telemetry.report import IncidentReport, Live, NothingToReportError, build
+from proxy.telemetry.journal import Entry
+from proxy.telemetry.report import (
+    IncidentReport,
+    Live,
+    NothingToReportError,
+    build,
+    document,
+)
 
 Book = Any
 DRIFT, WRONG = AlarmName.INPUT_DRIFT, AlarmName.DISAGREEMENT
@@ -177,3 +186,33 @@ def test_the_last_incident_is_told_when_none_lasts(book: Book) -> None:
     assert build(book.entries, None, AFTER).alarm is WRONG
     book.move(50, AlarmName.ERRORS, AlarmState.FIRING)
     assert build(book.entries, None, AFTER).alarm is AlarmName.ERRORS
+
+
+KINDS = (
+    *("start", "transition", "tick", "notice", "routing", "outcome", "ack", "override"),
+    *("insight", "evidence", "action", "other"),
+)
+KEYS = ("alarm", "alarms", "kind", "action", "step", "serving", "by", "why", "incident", "finding",
+        "settings", "versions", "detail", "to", "episode", "text", "title")  # fmt: skip
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
+    | st.sampled_from([*AlarmName, "expand", "escalation", "firing", "input_drift#1"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner),
+    max_leaves=8,
+)  # fmt: skip
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(found=st.lists(st.tuples(st.sampled_from(KINDS), JSON), max_size=6))
+def test_no_journal_is_too_strange_to_be_reported_on(
+    incident: Book, found: list[tuple[str, object]]
+) -> None:
+    """Whatever stands in it: a report and its page, which still tell what can be read."""
+    entries = list(incident.entries)
+    strange = [
+        Entry(n=99 + at, at_utc=f"2026-01-02T03:05:{at:02d}Z", kind=kind, body=body, prev="")
+        for at, (kind, body) in enumerate(found)
+    ]
+    report = build([*entries, *strange], DRIFT, AFTER)
+    assert report.measures[0].alarm is DRIFT
+    assert document(report).body.endswith(b"</html>\n")
