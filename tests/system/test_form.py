@@ -9,8 +9,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 Fixture = Any
 """Classes of the conftest, which cannot be imported."""
 

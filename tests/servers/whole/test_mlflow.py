@@ -1,10 +1,13 @@
-"""MLflow's scoring server behind the whole sidecar: four forms of JSON, CSV, errors."""
+"""MLflow's scoring server behind the whole sidecar: four forms of JSON, CSV, Parquet, errors."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 NAMES = ["sl", "sw", "pl", "pw"]
@@ -14,7 +17,7 @@ PATH = "/invocations"
 @pytest.fixture(scope="module")
 def mlflow(run: Callable[..., Any]) -> Any:
     """Run the server."""
-    return run("mlflow")
+    return run("mlflow", payload={"parquet": True})
 
 
 def forms(row: list[float]) -> list[dict[str, Any]]:
@@ -41,6 +44,16 @@ def test_every_form_is_decoded(mlflow: Any) -> None:
     mlflow.has_rows("output", {"prediction": 0}, {"prediction": 2})
     for side in ("input", "output"):
         mlflow.metric_becomes(5, "captures_total", side=side, result="decoded")
+
+
+def test_parquet_is_decoded(mlflow: Any) -> None:
+    """Where it is switched on."""
+    row = dict(zip(NAMES, [7.7, 3.8, 6.7, 2.2], strict=True))
+    written = io.BytesIO()
+    pq.write_table(pa.table({name: [cell] for name, cell in row.items()}), written)
+    kind = "application/vnd.apache.parquet"
+    assert mlflow.post(PATH, written.getvalue(), content_type=kind).status == 200
+    mlflow.has_rows("input", row)
 
 
 def test_errors_are_counted_and_not_read(mlflow: Any) -> None:
