@@ -18,6 +18,8 @@ TOUCHING: Final = 28.0
 """Closer marks share one label."""
 HALF_TIME: Final = 28.0
 """Half the width of a time of day: labels do not leave the plot."""
+LINE: Final = 15.0
+"""Height of a label."""
 GAP: Final = 3.5
 """A pause of so many usual steps is a gap."""
 _FRAME: Final = Frame(760, 236, 54, 14, 24, 30)
@@ -162,8 +164,12 @@ def _bounds(effects: Sequence[float], unit: str) -> tuple[float, float]:
 
 def _effect_scale(low: float, high: float, unit: str) -> list[Markup]:
     parts = []
-    for value in sorted({low, low / 2, 0.0, high / 2, high}):
+    taken: list[float] = []
+    for value in dict.fromkeys((0.0, low, high, high / 2, low / 2)):
         y = _FRAME.y((value - low) / (high - low))
+        if any(abs(y - other) < LINE for other in taken):
+            continue
+        taken.append(y)
         ends = {"x1": _FRAME.x(0), "x2": _FRAME.x(1), "y1": f"{y:.1f}", "y2": f"{y:.1f}"}
         parts.append(el("line", {**ends, "class": "grid"}))
         parts.append(_beside(y, words.short(value, unit)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import xml.etree.ElementTree as ET
 
@@ -76,6 +77,15 @@ def test_an_effect_is_drawn_with_its_interval() -> None:
     assert "0 sd" in texts
     assert "-5 sd" in texts
     assert drawn.findtext("desc") == "At the end -2.9 sd (-3.4 sd to -2.4 sd)."
+
+
+def test_labels_of_the_axis_do_not_touch() -> None:
+    """A little below zero and far above: what would be written over each other is left out."""
+    drawn = parsed(effect_curve("e", a_trace(-0.1, 2.0, 2.1)))
+    axis = [one for one in drawn.findall("text") if one.get("class") == "label end"]
+    places = sorted(float(one.get("y", "0")) for one in axis)
+    assert len(places) >= 3
+    assert all(later - one >= 15 for one, later in itertools.pairwise(places))
 
 
 def test_where_nothing_was_measured_no_line_is_drawn() -> None:
