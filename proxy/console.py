@@ -39,6 +39,10 @@ class AdminError(Exception):
     """The admin door cannot be reached, or refuses; the message says what to do."""
 
 
+class NobodyThereError(AdminError):
+    """Nothing answers at the admin door's address."""
+
+
 def signature() -> str:
     """Give who types here, for the journal."""
     try:
@@ -70,7 +74,7 @@ async def ask(
                 return raw
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
         why = str(error) or type(error).__name__
-        raise AdminError(
+        raise NobodyThereError(
             f"{admin} does not answer ({why}); is stablehand running? --admin names another door"
         ) from error
     raise AdminError(_refusal(answer.status, raw))

@@ -20,6 +20,8 @@ from proxy.cli.common import (
     say,
 )
 
+WITHOUT = "--journal FILE reads the journal.jsonl of its state.dir instead"
+
 JournalFile = Annotated[
     Path | None,
     typer.Option("--journal", help="Read this journal.jsonl instead of asking a sidecar."),
@@ -44,7 +46,7 @@ def explain(
     from msgspec.json import format as indented
 
     from proxy import reports
-    from proxy.console import AdminError
+    from proxy.console import AdminError, NobodyThereError
     from proxy.decisions import DecisionError
     from proxy.decisions import explain as reasons
     from proxy.explain import alarm_lines, decision_lines
@@ -67,6 +69,8 @@ def explain(
             told, lines = encode(why), decision_lines(why)
     except DecisionError as error:
         fail(f"{error}; alarms: {', '.join(AlarmName)}")
+    except NobodyThereError as error:
+        fail(f"{error}; {WITHOUT}")
     except AdminError as error:
         fail(str(error))
     for line in [indented(told, indent=1).decode()] if json else lines:
@@ -86,7 +90,7 @@ def report(
 ) -> None:
     """Write the report of an incident: one HTML file with plots that needs nothing else."""
     from proxy import reports
-    from proxy.console import AdminError, save
+    from proxy.console import AdminError, NobodyThereError, save
     from proxy.records import AlarmName
     from proxy.telemetry.report import document
 
@@ -99,6 +103,8 @@ def report(
         else:
             body = asyncio.run(reports.fetch_page(admin, token, name))
         save(body, output)
+    except NobodyThereError as error:
+        fail(f"{error}; {WITHOUT}")
     except AdminError as error:
         fail(str(error))
     complain.print(f"written: {output}; open it in a browser", soft_wrap=True)

@@ -78,5 +78,6 @@ def test_what_cannot_be_explained_is_answered_with_what_can(
     assert line.startswith("report: 'everything' is no alarm; there are: input_drift")
     line = refused("report", "--admin", nobody, code=1)
     assert line.startswith(f"{nobody} does not answer (")
+    assert line.endswith("; --journal FILE reads the journal.jsonl of its state.dir instead")
     line = refused("explain", "last", "--admin", nobody, code=1)
     assert line.startswith(f"{nobody} does not answer (")
