@@ -189,7 +189,7 @@ def _pace(subject: Subject, shape: tuple[int, ...], rng: np.random.Generator) ->
     n, n_streams = shape
     ticks = max(1, min(TICKS, MAX_WORK // max(n_streams, 1) ** 2))
     timed = subject.times_s if profile.seasons is not None else None
-    size = ROWS_PER_TICK if timed is None else _rows_of_an_hour(timed)
+    size = ROWS_PER_TICK if timed is None else rows_of_an_hour(timed)
     if n < 2 * size:
         return None
     if not profile.ordered:
@@ -203,7 +203,7 @@ def _pace(subject: Subject, shape: tuple[int, ...], rng: np.random.Generator) ->
     return Paced(starts=starts, rows_per_tick=size, block_rows=block, times_s=timed)
 
 
-def _rows_of_an_hour(times_s: Sequence[float]) -> int:
+def rows_of_an_hour(times_s: Sequence[float]) -> int:
     """Give how many rows a tick may have so that it lies within an hour, about."""
     hours = max((times_s[-1] - times_s[0]) / HOUR_S, 1.0)
     return max(1, min(ROWS_PER_TICK, int(len(times_s) / hours)))

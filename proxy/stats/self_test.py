@@ -8,20 +8,22 @@ the profile of the other half: what alarms there would alarm in production witho
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 from msgspec import Struct
 from scipy.special import ndtr, ndtri
 
-from proxy.records import Model, Rows, Scalar, Side
+from proxy.records import Model, Rows, Side
 from proxy.stats.demands import Certainty, DriftRule
 from proxy.stats.drift import ProfileWatch, chosen
 from proxy.stats.functionals import N_SPECIAL_BINS, Floats
 from proxy.stats.profile import Profile, build_profile
 from proxy.stats.reference import ColumnProfile, Kind
-from proxy.stats.resampling import ROWS_PER_TICK, Replayed, Subject, replay
+from proxy.stats.resampling import ROWS_PER_TICK, Replayed, Subject, replay, rows_of_an_hour
+from proxy.stats.slots import within_hours
 from proxy.stats.streams import WatchedStream, watch_columns
 
 YEAR_OF_TICKS: Final = 3_153_600.0
@@ -124,7 +126,8 @@ def self_test(
 
 def detectable(profile: Profile, rule: DriftRule, certainty: Certainty) -> tuple[Detectable, ...]:
     """Give what will be seen of each column within 1,000 and within 10,000 rows, on average."""
-    columns = chosen(profile, rule)
+    # What follows the hour is watched within its hour, where rows depend less on each other.
+    columns = within_hours(chosen(profile, rule), profile.seasons)
     streams = watch_columns(columns, rule.weights, rule.tolerance)
     total = sum(stream.weight for stream in streams)
     found: list[Detectable] = []
@@ -195,18 +198,23 @@ def _halves(
     n = len(next(iter(columns.values()), ()))
     order = np.arange(n) if profile.ordered else rng.permutation(n)
     halves = [
-        {name: [values[row] for row in part] for name, values in columns.items()}
+        Subject(
+            columns={name: [values[row] for row in part] for name, values in columns.items()},
+            profile=profile,
+            times_s=None if subject.times_s is None else [subject.times_s[row] for row in part],
+        )
         for part in (order[: n // 2], order[n // 2 :])
     ]
+    size = ROWS_PER_TICK if subject.times_s is None else rows_of_an_hour(subject.times_s)
     ticks, alarms, blamed = 0, 0, dict[str, None]()
     for known, shown in (halves, reversed(halves)):
-        own = build_profile(known, rng, ordered=profile.ordered)
-        if not chosen(own, rule) or own.n < ROWS_PER_TICK:
+        own = build_profile(known.columns, rng, ordered=profile.ordered, times_s=known.times_s)
+        if not chosen(own, rule) or own.n < size:
             continue
-        watch = ProfileWatch(own, rule, certainty)
+        watch = ProfileWatch(own, replace(rule, recent_past=False), certainty)
         breached = False
-        for start in range(0, len(next(iter(shown.values()))), ROWS_PER_TICK):
-            _show(watch, shown, start, ROWS_PER_TICK)
+        for start in range(0, len(next(iter(shown.columns.values()))), size):
+            _show(watch, shown, start, size)
             ticks += 1
             now = watch.watch.breach is not None
             alarms += now and not breached
@@ -215,21 +223,22 @@ def _halves(
     return ticks, alarms, list(blamed)
 
 
-def _show(watch: ProfileWatch, columns: Mapping[str, Sequence[Scalar]], start: int, n: int) -> None:
-    """Show one tick of rows."""
-    values = tuple(list(column[start : start + n]) for column in columns.values())
+def _show(watch: ProfileWatch, shown: Subject, start: int, n: int) -> None:
+    """Show one tick of rows, at its own hour when that is known."""
+    values = tuple(list(column[start : start + n]) for column in shown.columns.values())
     watch.count(
         Rows(
             exchange_id=0,
             at_s=0.0,
             model=Model.CANDIDATE,
             side=Side.INPUT,
-            columns=tuple(columns),
+            columns=tuple(shown.columns),
             values=values,
             n=len(values[0]),
         )
     )
-    watch.tick()
+    times_s = shown.times_s
+    watch.tick(None if times_s is None else times_s[start + len(values[0]) // 2])
 
 
 def _warn_of_dependence(profile: Profile) -> list[str]:
