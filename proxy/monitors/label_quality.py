@@ -268,6 +268,8 @@ class LabelQuality:
         if watch is None:
             return unknown(self.name, now_s, self._why_uncertified())
         finding = conclude(watch, self._wording, now_s, self._losses.shared(self._wording.min_rows))
+        if finding.verdict is Verdict.BREACH and self._losses.onset_s is not None:
+            finding = msgspec.structs.replace(finding, since_s=self._losses.onset_s)
         reason = self._why_silent(now_s, finding)
         if not reason:
             return finding

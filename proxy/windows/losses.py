@@ -56,6 +56,11 @@ class LossWatch:
         self._n_put = 0
         self._pairs: deque[list[tuple[float, ...]]] = deque(maxlen=PAIR_TICKS)
         """By folded tick: losses of candidate and stable on the same rows."""
+        self._began_s: deque[float] = deque(maxlen=PAIR_TICKS)
+        """By folded tick: when the earliest of its rows was predicted."""
+        self.onset_s: float | None = None
+        """When the predictions of the candidate's breach began to be bad, about. `None`: no breach,
+        or it was found in an earlier life."""
         self.silent_ticks = 0
         """Ticks since a labelled row of the candidate was folded."""
 
@@ -88,6 +93,7 @@ class LossWatch:
         n = max(FOLDED_ROWS, len(self._queue) // FOLDED_PART, len(self._queue) - MAX_QUEUED)
         pairs: list[tuple[float, ...]] = []
         n_candidate = 0
+        earliest_s = self._queue[0][0] if self._queue else 0.0
         for _ in range(min(n, len(self._queue))):
             _, _, model, row, losses = heappop(self._queue)
             watch = self.watches[model]
@@ -98,10 +104,21 @@ class LossWatch:
         self.silent_ticks = 0 if n_candidate else self.silent_ticks + 1
         if n_candidate:
             self._pairs.append(pairs)
+            self._began_s.append(earliest_s)
         for watch in self.watches.values():
             # A tick without labels says nothing, and must not make the last ones look old.
             if watch.pending.any():
                 watch.tick()
+        self._date()
+
+    def _date(self) -> None:
+        """Date a breach by its predictions: the labels that show it may have come days later."""
+        watch = self.watches.get(Model.CANDIDATE)
+        breach = None if watch is None else watch.breach
+        if breach is None:
+            self.onset_s = None
+        elif breach.n_ticks == 0 and self._began_s:
+            self.onset_s = self._began_s[-min(breach.onset, len(self._began_s))]
 
     def shared(self, min_rows: int) -> Verdict:
         """Say whether the stable model lost as well: on the very same rows, where it can be.
@@ -143,5 +160,7 @@ class LossWatch:
         """Forget the evidence, and what waits to become some."""
         self._queue.clear()
         self._pairs.clear()
+        self._began_s.clear()
+        self.onset_s = None
         for watch in self.watches.values():
             watch.reset()

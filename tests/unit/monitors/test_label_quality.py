@@ -145,6 +145,25 @@ def test_when_both_models_lose_the_cause_is_shared() -> None:
     assert (last.verdict, last.shared) == (Verdict.BREACH, Verdict.BREACH)
 
 
+def test_a_breach_is_dated_by_its_predictions() -> None:
+    """The labels came three days later, all at once: the trouble began when the answers did."""
+    monitor = LabelQuality(LabelSettings(), BENCHMARK, ENGINE)
+    rng = np.random.default_rng(5)
+    truths = []
+    for key in range(1, 4001):
+        accuracy = 0.9 if key < 2000 else 0.5
+        said = "1" if rng.random() < accuracy else "0"
+        monitor.observe(output(key, [said], f"id-{key}", at_s=float(key)))
+        truths.append(told(f"id-{key}", 1, at_s=float(key)))
+    now_s = 3 * 86_400.0
+    monitor.tell(truths, now_s)
+    finding = next(
+        one for tick in range(200) if (one := monitor.judge(now_s + tick)).verdict is Verdict.BREACH
+    )
+    assert finding.since_s is not None
+    assert 1800 < finding.since_s < 2300
+
+
 def test_without_certified_quality_figures_are_shown_and_nothing_is_concluded() -> None:
     """Unknown, with what to do; accuracy with its interval all the same."""
     world = World(benchmark=None)
