@@ -68,6 +68,7 @@ class RelayProcess:
         n_files: int | None = None,
         stderr: int = subprocess.PIPE,
     ) -> None:
+        """Start it and wait for its first pulse; with `n_files` as many descriptors at most."""
         self.listening = socket.create_server(("127.0.0.1", 0), backlog=256)
         self.port = self.listening.getsockname()[1]
         settings_read, settings_write = os.pipe()
