@@ -41,11 +41,14 @@ from proxy.stats.demands import Tolerance
 from proxy.stats.quality import Scored
 from proxy.stats.target import MisfitError, TargetKind
 from proxy.windows.labelled import Labelled, Wish
-from proxy.windows.labels import Asked, LabelStore, Room, values_of
+from proxy.windows.labels import SAVED_REQUESTS, Asked, LabelStore, Room, values_of
 from proxy.windows.losses import LossWatch
 
 IDLE_PART: Final = 0.1
 """Part of the room that is used while no label has ever come."""
+IDLE_SAVED: Final = 200
+"""Requests that outlive a restart while no label has ever come: they are written again and again,
+most likely for nothing."""
 SILENT_TICKS: Final = 10
 """After as many ticks without labels, a breach that lasts is not measured any more."""
 MAX_DELAYS: Final = 20_000
@@ -324,7 +327,8 @@ class LabelQuality:
         """Give the evidence and some of the waiting predictions as bytes."""
         offset_s = self._engine.utc_offset_s
         last_s = None if self._last_label_s is None else self._last_label_s + offset_s
-        saved = _Saved(self._losses.save(), self._store.save(offset_s), last_s)
+        most = SAVED_REQUESTS if last_s is not None else IDLE_SAVED
+        saved = _Saved(self._losses.save(), self._store.save(offset_s, most), last_s)
         return msgspec.msgpack.encode(saved)
 
     def restore(self, raw: bytes) -> bool:

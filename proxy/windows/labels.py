@@ -313,16 +313,16 @@ class LabelStore:
 
     # What survives a restart.
 
-    def save(self, offset_s: float) -> bytes:
-        """Give the requests as bytes, evenly thinned to the few that may be saved.
+    def save(self, offset_s: float, most: int = SAVED_REQUESTS) -> bytes:
+        """Give the requests as bytes, evenly thinned to the `most` that may be saved.
 
         `offset_s` turns times into those of UTC, since the host's clock may begin anew.
         """
         level, n = self.level, len(self._asked)
-        while n > SAVED_REQUESTS:
+        while n > most:
             level, n = level + 1, n // 2
         kept = [one for one in self._asked.values() if _is_kept(one.key, level)]
-        while len(kept) > SAVED_REQUESTS and level < MAX_LEVEL:
+        while len(kept) > most and level < MAX_LEVEL:
             level += 1
             kept = [one for one in kept if _is_kept(one.key, level)]
         requests = [msgspec.structs.replace(one, at_s=one.at_s + offset_s) for one in kept]

@@ -301,6 +301,7 @@ def test_a_flood_of_predictions_and_labels_stays_within_bounds() -> None:
     for key in range(1, 5000):
         monitor.observe(output(key, ["1"], f"id-{key}", at_s=float(key)))
     assert monitor._store.n_rows <= 100
+    assert len(monitor.snapshot()) < 50_000
     monitor.tell([told("id-1", 1)], 0.0)
     for key in range(5000, 20_000):
         monitor.observe(output(key, ["1"], f"id-{key}", at_s=float(key)))

@@ -146,6 +146,7 @@ def test_a_web_page_cannot_change_anything() -> None:
     for kind in ("", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data"):
         assert code(OPEN, visit(content_type=kind)) == "not_json"
     assert code(OPEN, visit(content_type="Application/JSON; charset=utf-8")) == ""
+    assert code(OPEN, visit(content_type="application/x-ndjson")) == ""
     assert code(OPEN, visit(content_encoding="gzip")) == "not_json"
 
 
