@@ -90,6 +90,7 @@ class Fleet:
         self._paused_until_s = 0.0
         self._trouble = ""
         self._is_up = False
+        self._has_folded = False
         self._telling: dict[str, frozenset[str]] = {}
         self._n_others = 0
         self.skew_s = 0.0
@@ -123,6 +124,7 @@ class Fleet:
                 self._count("tick", source)
         if fold.n_fleet + fold.n_own:
             self._is_up = fold.n_own == 0
+            self._has_folded = True
         named = tuple(sorted(telling))[:MAX_TELLING]
         share = Share(counts=pack(own), telling=named)
         self._jobs.append(_Job(tick=tick, share=share))
@@ -152,7 +154,7 @@ class Fleet:
             at_s=now_s,
             name=self._settings.name,
             replica=self._identity.replica,
-            up=self._is_up,
+            up=self._is_up or not (self._has_folded or self._trouble),
             replicas=len(self._telling) if self._is_up else 1,
             others=self._n_others,
             late=self.n_late,
@@ -199,7 +201,11 @@ class Fleet:
             async with self._guarded() as store:
                 if store is None:
                     continue
-                self._take_in(tick, await store.collect(tick, self._read))
+                # A clock that is ahead would close ticks before the others have published.
+                is_ahead = self.skew_s < -SKEWED * self._identity.tick_s
+                collected = await store.collect(tick, self._read, may_close=not is_ahead)
+                if collected is not None:
+                    self._take_in(tick, collected)
                 self._n_failures = 0
                 self._trouble = ""
 

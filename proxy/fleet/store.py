@@ -122,10 +122,16 @@ class Store:
             skew_s=seconds + microseconds / 1e6 - middle,
         )
 
-    async def collect(self, tick: int, read: Read) -> Collected:
+    async def collect(self, tick: int, read: Read, *, may_close: bool = True) -> Collected | None:
         """Close a tick, unless somebody has, and give the shares that are in it.
 
-        `read` gives a share, or `None` for bytes that are none; every replica must read alike.
+        Args:
+            tick: its number.
+            read: gives a share, or `None` for bytes that are none; every replica must read alike.
+            may_close: whether our clock is good enough to say that the tick's time is over.
+
+        Returns:
+            What is in the sum. `None`: nobody has closed the tick, and we may not.
 
         Raises:
             StoreError: Redis cannot be used, or what it holds is too much or no list.
@@ -133,6 +139,8 @@ class Store:
         key = f"{self._ticks}:{tick}"
         async with self._in_time():
             found = await self._read(key)
+            if CLOSED not in found and not may_close:
+                return None
             if CLOSED not in found:
                 names = msgspec.msgpack.encode(_names(found, read))
                 line = self._redis.pipeline(transaction=False)

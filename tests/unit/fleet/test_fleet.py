@@ -227,6 +227,48 @@ def test_a_clock_that_is_a_tick_behind_is_late_and_measured(small: Any) -> None:
     with_small(small, story)
 
 
+def test_a_clock_that_is_ahead_closes_no_tick(small: Any) -> None:
+    """It would close them before the others have published: it leaves the closing to them."""
+
+    async def story(server: Any, port: int) -> None:
+        ahead, good = fleet = [Replica(port, name) for name in "ab"]
+        for tick in range(8):
+            for replica in fleet:
+                replica.count([0.0] * 5)
+                replica.turn(tick)
+            server.ahead_s = -3 * TICK_S
+            await ahead.meet()
+            server.ahead_s = 0.0
+            await good.meet()
+        assert good.fleet.n_late == 0
+        assert good.counted["tick fleet"] == 6
+        assert good.rows() == 10
+        # The one ahead found no sum closed in time, and judged its own counts.
+        assert ahead.counted["tick own"] == 6
+        assert ahead.rows() == 5
+        assert "clock" in ahead.fleet.state(0.0).trouble
+        for replica in fleet:
+            await replica.fleet.close()
+
+    with_small(small, story)
+
+
+def test_before_anything_was_judged_the_fleet_is_not_down(small: Any) -> None:
+    """A start is no trouble: the first sums are only due after the lag."""
+
+    async def story(_: Any, port: int) -> None:
+        one = Replica(port, "a", lag_ticks=5)
+        ups = []
+        for tick in range(8):
+            one.count([0.0])
+            await round_of([one], tick)
+            ups.append(one.fleet.state(0.0).up)
+        assert all(ups)
+        await one.fleet.close()
+
+    with_small(small, story)
+
+
 def test_hostile_values_cost_their_own_share_only(small: Any) -> None:
     """Bytes that are no counts, counts of other bins and bombs are left out and counted."""
 
