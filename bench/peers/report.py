@@ -31,7 +31,7 @@ def write(results: Path, page: Path) -> None:
     if len({entry["checksum"] for entry in entries}) > 1:
         raise ValueError("the results are of different streams: run all libraries again")
     lines = [*months(entries), "", *settings(entries)]
-    lines += [found[name]["note"] + "." for name in ORDER if "note" in found.get(name, {})]
+    lines += [found[name]["note"] for name in ORDER if "note" in found.get(name, {})]
     if "river" in found and "stablehand" in found:
         lines += ["", *series(found["river"]["series"], found["stablehand"]["series"])]
     text = page.read_text("utf-8")
@@ -84,15 +84,15 @@ def figure(value: float) -> str:
 
 def settings(entries: list[Entry]) -> list[str]:
     """Say how each library was set, and how many looks stand for a month."""
-    known: dict[str, str] = {}
+    known: dict[str, list[str]] = {}
     for entry in entries:
         looks = entry["looks"]
         unit = "rows of columns" if entry["rows_per_look"] == 1 else "looks"
-        taken = " / ".join(f"{looks[scenario]:,}" for scenario in SCENARIOS)
-        head = f"{entry['peer']} {entry['version']}: {entry['settings']}"
-        more = f"{taken} {unit}"
-        known[head] = known[head] + ", " + more if more not in known.get(head, more) else more
-    texts = [f"{head} ({more})" for head, more in known.items()]
+        taken = " / ".join(f"{looks[scenario]:,}" for scenario in SCENARIOS) + " " + unit
+        of = known.setdefault(f"{entry['peer']} {entry['version']}: {entry['settings']}", [])
+        if taken not in of:
+            of.append(taken)
+    texts = [f"{head} ({', '.join(of)})" for head, of in known.items()]
     return ["Settings, and what was looked at in the three months: " + "; ".join(texts) + "."]
 
 

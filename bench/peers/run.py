@@ -1,8 +1,8 @@
 """Run the comparison with other libraries: one after the other, each in its own environment.
 
-Run with `make peers`. It takes about twenty minutes of one core. `make peers ARGS="river alibi"`
-runs only these. What each run finds stands in `.peers/results`; the tables in docs/detection.md are
-written anew from whatever is there.
+Run with `make peers`: twenty minutes of an idle core, twice that on a busy one. With
+`ARGS="river alibi"` only these run. What each run finds stands in `.peers/results`; the tables in
+docs/detection.md are written anew from whatever is there.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ def online() -> str:
             streams.reference()[:ONLINE_REFERENCE], ert=rows, window_sizes=[20], verbose=False
         )
     except ValueError as refusal:
-        return f"CVMDriftOnline, expected run time {rows:,} rows: {refusal}"
+        return f'CVMDriftOnline, asked for a false alarm in {rows:,} rows, refuses: "{refusal}"'
     return f"CVMDriftOnline takes an expected run time of {rows:,} rows"
 
 
