@@ -84,6 +84,11 @@ async def learn(wish: Wish, output: Path, console: Console) -> None:
 
 
 async def _collect(wish: Wish, bars: Progress) -> Lately:
+    """Let the sidecar collect, wait until it has, and fetch what it kept.
+
+    Raises:
+        AdminError: see `learn`.
+    """
     await _order(wish, wish.rows)
     task = bars.add_task("rows of the traffic", total=wish.rows)
     while True:

@@ -124,6 +124,34 @@ def test_everything_that_monitors_need_is_measured(tmp_path: Path) -> None:
     assert candidate.n_asked == N_REQUESTS + 80 + 2  # one check before each pass
 
 
+def test_several_files_with_times_become_one_reference_with_kept_rows(tmp_path: Path) -> None:
+    """Sorted by time, the time not watched, some rows kept, the self-test by the given settings."""
+
+    async def scenario() -> Benchmark:
+        async with served(candidate=ModelUnderTest()) as upstreams:
+            plain = order(tmp_path, upstreams)
+            parts = (tmp_path / "late.csv", tmp_path / "early.csv")
+            for first, path in zip((300, 0), parts, strict=True):
+                cells = "\n".join(f"{x},even,{x}" for x in range(first, first + 300))
+                path.write_text(f"x,kind,at\n{cells}\n")
+            wanted = replace(
+                plain, reference=parts, time_column="at", keep_sample=50, expected_run_length_s=1e6
+            )
+            return await certify(wanted, Silence(), np.random.default_rng(0))
+
+    found = asyncio.run(scenario())
+    assert [column.name for column in found.input.columns] == ["x", "kind"]
+    assert (found.input.n, found.input.ordered) == (600, True)
+    assert any("sorted by time" in text for text in found.warnings)
+    assert found.sample is not None
+    assert found.sample.n == 50
+    rows = [float(str(x)) for x in found.sample.columns["x"]]
+    assert rows == sorted(rows)
+    assert found.self_test is not None
+    assert found.self_test.replayed is not None
+    assert found.self_test.replayed.budget_ticks == 1e5
+
+
 def test_without_a_stable_model_the_candidate_is_certified_alone(tmp_path: Path) -> None:
     """There is nothing to agree with, and that is said by absence."""
     benchmark = measure(tmp_path, candidate=ModelUnderTest())
