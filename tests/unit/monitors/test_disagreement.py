@@ -160,3 +160,13 @@ def test_snapshot_reset_and_unknown() -> None:
     assert not without.restore(b"")
     assert without.snapshot() == b""
     assert "reason" in without.detail()
+
+
+def test_its_counts_can_be_added_up_over_replicas() -> None:
+    """The compared rows of the tick are given; without a certified agreement there are none."""
+    monitor = Disagreement(SETTINGS, LABELS, ENGINE)
+    for one in labels(np.random.default_rng(1), 5, 0.5):
+        monitor.observe(one)
+    (watch,) = monitor.pooled().values()
+    assert watch.pending.sum() == 5
+    assert Disagreement(SETTINGS, None, ENGINE).pooled() == {}

@@ -201,3 +201,12 @@ def test_switched_off_is_unknown() -> None:
     """A monitor that is switched off knows nothing."""
     monitor = Errors(ErrorsSettings(enabled=False), BENCHMARK, ENGINE)
     assert run(monitor, range(3), 1.0)[-1].verdict is Verdict.UNKNOWN
+
+
+def test_its_counts_can_be_added_up_over_replicas() -> None:
+    """Outcomes of each model are given by its name, once in every class."""
+    monitor = Errors(ErrorsSettings(), BENCHMARK, ENGINE)
+    for status in (200, 500, 200):
+        monitor.observe(exchange(status=status))
+    counted = {name: int(watch.pending.sum()) for name, watch in monitor.pooled().items()}
+    assert counted == {"candidate": 3 * 4, "stable": 0}

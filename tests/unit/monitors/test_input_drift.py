@@ -358,3 +358,12 @@ def test_the_hour_is_that_of_utc_and_follows_a_clock_that_is_set_anew() -> None:
     assert verdicts(5.75)[-1] is Verdict.OK
     assert verdicts(6.75, step_s=-90.0)[-1] is Verdict.OK
     assert verdicts(17.75)[-1] is Verdict.BREACH
+
+
+def test_its_counts_can_be_added_up_over_replicas() -> None:
+    """What waits is counted before it is given; without a reference there is nothing to give."""
+    monitor = InputDrift(SETTINGS, BENCHMARK, ENGINE)
+    monitor.observe(rows_of(draw(np.random.default_rng(1), 7)))
+    (watch,) = monitor.pooled().values()
+    assert watch.pending.sum() == 7 * len(watch.streams)
+    assert InputDrift(SETTINGS, None, ENGINE).pooled() == {}

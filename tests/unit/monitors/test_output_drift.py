@@ -224,3 +224,20 @@ def test_what_it_knows_of_the_candidate_can_be_explained() -> None:
     assert evidence is not None
     assert (evidence.columns[0].column.name, evidence.columns[0].blamed) == ("prediction", True)
     assert OutputDrift(SETTINGS, None, ENGINE).evidence() is None
+
+
+def test_its_counts_can_be_added_up_over_replicas() -> None:
+    """Both models' columns and those within classes are given by name, what waits included."""
+    monitor = OutputDrift(SETTINGS, CLASSES, ENGINE)
+    rng = np.random.default_rng(1)
+    inputs, outputs = answer(rng, 100)
+    output = rows_of(outputs, Model.STABLE, Side.OUTPUT)
+    monitor.observe(output)
+    monitor.observe(Case(input=rows_of(inputs, Model.STABLE, Side.INPUT), output=output))
+    counted = {name: int(watch.pending.sum()) for name, watch in monitor.pooled().items()}
+    assert counted == {
+        "candidate": 0,
+        "stable": 100,
+        "candidate within classes": 0,
+        "stable within classes": 100,
+    }

@@ -189,3 +189,21 @@ def test_no_rows_are_no_rows() -> None:
     assert merge([]) == {}
     assert n_rows({}) == 0
     assert unpack(pack({}), {}) == {}
+
+
+def test_replicas_that_were_cut_off_come_to_the_same_evidence_again() -> None:
+    """What each judged alone for a while dies away: evidence is started anew at every tick."""
+    rng = np.random.default_rng(11)
+    one, other = new_watch(), new_watch()
+    for _ in range(60):
+        for watch in (one, other):
+            watch.count(rows_of(rng, 20))
+            watch.tick()
+    apart = np.abs(one.watch.detector.wealth - other.watch.detector.wealth).max()
+    for _ in range(150):
+        together = rows_of(rng, 100)
+        for watch in (one, other):
+            watch.count(together)
+            watch.tick()
+    left = np.abs(one.watch.detector.wealth - other.watch.detector.wealth).max()
+    assert left < 0.01 < apart
