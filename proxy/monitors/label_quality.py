@@ -375,4 +375,5 @@ def wish_of(settings: LabelSettings) -> Wish:
         kind=None if settings.kind == "auto" else TargetKind(settings.kind),
         classes=settings.classes,
         positive=settings.positive,
+        threshold=settings.threshold,
     )

@@ -229,6 +229,9 @@ class LabelSettings:
     positive: str = ""
     """Label that counts as positive, where labels are other than true and false, 1 and 0. Default
     empty."""
+    threshold: Fraction = 0.5
+    """Probability from which the answer is positive, where the prediction is a probability. Default
+    0.5. Take the one that the application decides by: wrong answers are counted at it."""
     tolerance: Positive = 0.05
     """Smallest loss of quality that matters, in standard deviations of the certified loss. Default
     0.05: an accuracy of 90 % may fall by 1.5 points before it counts."""

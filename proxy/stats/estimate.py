@@ -147,7 +147,7 @@ def expect(expected: Expected, target: Target, answer: Answer) -> float:
         if said in expected.classes:
             return expected.errors[expected.classes.index(str(said))]
         return expected.overall
-    value = _value(expected, said, answer)
+    value = _value(expected, target, said, answer)
     if math.isnan(value):
         return NOT_SAID
     place = bisect_right(expected.edges, value, 1, len(expected.edges) - 1) - 1
@@ -165,11 +165,11 @@ def is_outside(expected: Expected, target: Target, answer: Answer) -> bool:
     return not expected.edges[0] <= value <= expected.edges[-1]
 
 
-def _value(expected: Expected, said: str | float, answer: Answer) -> float:
+def _value(expected: Expected, target: Target, said: str | float, answer: Answer) -> float:
     if expected.basis is Basis.VALUE:
         return float(said)
     if isinstance(said, float):
-        return max(said, 1 - said)
+        return target.sure(said)
     return NOT_SAID if answer.confidence == UNSAID else answer.confidence
 
 

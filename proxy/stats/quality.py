@@ -25,7 +25,6 @@ from proxy.records import Scalar
 from proxy.stats.functionals import Floats, Mask
 from proxy.stats.intervals import mean_interval, share_interval
 from proxy.stats.target import (
-    HALF,
     UNSAID,
     Answer,
     Target,
@@ -52,7 +51,7 @@ class Scored(Struct, frozen=True, array_like=True, gc=False):
     truth: str | float
     predicted: str | float
     error: float
-    """Classes and probabilities: 1 when wrong (at one half), else 0. Numbers: |residual|."""
+    """Classes and probabilities: 1 when wrong, else 0. Numbers: |residual|."""
     loss: float
     """Brier score, 0 to 1; |residual| for numbers. NaN: the model gave no probability."""
     surprise: float
@@ -103,11 +102,11 @@ def score_row(target: Target, answer: Answer, truth: Scalar, at_s: float, weight
         weight,
         known,
         said,
-        float((said >= HALF) != (known == 1)),
+        float((said >= target.threshold) != (known == 1)),
         (1 - chance) ** 2,
         -math.log(max(chance, LEAST_SHARE)),
         said,
-        max(said, 1 - said),
+        target.sure(said),
     )
 
 

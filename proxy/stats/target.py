@@ -58,6 +58,12 @@ class Target(Struct, frozen=True, kw_only=True):
     """Classes that were certified. Empty: not known, any class is taken."""
     positive: str = ""
     """Truth that counts as 1 for a probability. Empty: true, 1."""
+    threshold: float = HALF
+    """Probability from which the answer is positive."""
+
+    def sure(self, chance: float) -> float:
+        """Give the probability of the answer that is given at this chance of the positive class."""
+        return chance if chance >= self.threshold else 1 - chance
 
 
 class Answer(Struct, frozen=True, array_like=True, gc=False):

@@ -13,7 +13,7 @@ from proxy.records import Scalar
 from proxy.stats.certified_quality import Quality
 from proxy.stats.estimate import Check, Estimator, check
 from proxy.stats.quality import CalibrationBin, Measure, Scored, confident, figures, score_row
-from proxy.stats.target import Answer, Picker, Target, TargetKind, choose_kind
+from proxy.stats.target import HALF, Answer, Picker, Target, TargetKind, choose_kind
 
 ENOUGH: Final = 50
 """Labels after which the kind of target is taken as known."""
@@ -28,6 +28,7 @@ class Wish:
     kind: TargetKind | None = None
     classes: tuple[str, ...] = ()
     positive: str = ""
+    threshold: float = HALF
 
     def picker(self, certified: Target | None = None) -> Picker:
         """Give the way to the prediction: by the certificate, where there is one."""
@@ -42,6 +43,7 @@ class Wish:
             classes=self.classes,
             known=tuple(known),
             positive=self.positive,
+            threshold=self.threshold,
         )
 
     def contradicts(self, target: Target) -> str:
@@ -55,6 +57,8 @@ class Wish:
         for name, wished, certified in pairs:
             if wished and wished != certified:
                 return f"monitors.labels.{name} is not what was certified ({certified or 'empty'})"
+        if target.kind is TargetKind.PROBABILITY and self.threshold != target.threshold:
+            return f"monitors.labels.threshold is not what was certified ({target.threshold:g})"
         return ""
 
 

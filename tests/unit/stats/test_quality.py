@@ -40,6 +40,14 @@ def test_a_probability_is_scored_at_one_half() -> None:
     assert row.surprise == pytest.approx(-math.log(0.2))
 
 
+def test_a_probability_is_scored_at_the_threshold_of_the_application() -> None:
+    """A chance of 20 % counts as yes where 10 % suffices; the confidence is that of this yes."""
+    early = Target(kind=TargetKind.PROBABILITY, column="prediction", threshold=0.1)
+    row = score_row(early, Answer(0.2), True, 0.0, 1.0)
+    assert (row.error, row.confidence) == (0.0, 0.2)
+    assert score_row(early, Answer(0.05), True, 0.0, 1.0).confidence == 0.95
+
+
 def test_a_class_is_scored_by_its_probabilities() -> None:
     """Brier is half the squared distance to the truth, so that it lies in 0 to 1."""
     answer = Answer("0", 0.7, packed(0.7, 0.2, 0.1))

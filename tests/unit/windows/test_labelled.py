@@ -80,6 +80,7 @@ def test_a_wish_that_differs_from_the_certificate_is_told() -> None:
     assert Wish(kind=TargetKind.PROBABILITY).contradicts(BINARY) == ""
     assert "kind" in Wish(kind=TargetKind.NUMBER).contradicts(BINARY)
     assert "prediction" in Wish(prediction="score").contradicts(BINARY)
+    assert "threshold" in Wish(threshold=0.2).contradicts(BINARY)
 
 
 def test_figures_rest_on_the_last_rows_only() -> None:
