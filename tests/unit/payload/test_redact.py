@@ -103,6 +103,15 @@ def test_clear_strings_are_scrubbed_all_the_same() -> None:
     assert redactor.category("note", "pay 4111111111111111") == f"pay {MASKED}"
 
 
+def test_equal_numbers_have_equal_hashes_however_they_are_written() -> None:
+    """A file of reference rows gives 7.0 where a request has 7; truth and text stay apart."""
+    hashed = Redactor(Redact(key="k")).hashed_value
+    assert hashed(7) == hashed(7.0) == hashed("7")
+    assert len({str(hashed(value)) for value in (7, 7.5, True, "true", 0)}) == 5
+    assert hashed([7, {"a": 7.0}]) == [hashed(7), {"a": hashed(7)}]
+    assert hashed(None) is None
+
+
 def test_pointers_drop_hash_and_mask_parts_of_a_body() -> None:
     """Parts are gone before any decoder sees them."""
     settings = Redact(drop=("/a",), hash=("/b",), mask=("/c/*",), key="k")
