@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -243,3 +245,24 @@ def with_small(small: Any, story: Callable[[Any, int], Awaitable[None]]) -> None
             await server.stop()
 
     asyncio.run(told())
+
+
+@pytest.mark.slow
+def test_the_access_list_in_the_documentation_is_enough(real_redis: int) -> None:
+    """A user with just the keys and commands that docs/operations.md names takes part."""
+    text = Path(__file__).parents[3].joinpath("docs", "operations.md").read_text("utf-8")
+    (line,) = [line for line in text.splitlines() if "`~stablehand:*`" in line]
+    commands = re.findall(r"\+[a-z|]+", line.partition("and `")[2].partition("`")[0])
+    assert len(commands) > 5
+
+    async def take_part() -> None:
+        admin = door(real_redis)
+        rule = ("fleet", "on", ">pw", "~stablehand:*", *commands)
+        await admin._redis.execute_command("ACL", "SETUSER", *rule)
+        ours = door(real_redis, username="fleet", password="pw")  # noqa: S106 - of this test
+        await ours.publish(TICK, Share(counts=b"a"))
+        assert list((await ours.collect(TICK, read)).shares) == ["a"]
+        for one in (admin, ours):
+            await one.close()
+
+    asyncio.run(take_part())
