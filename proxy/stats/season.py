@@ -186,6 +186,10 @@ def _clock_of(times_s: Sequence[float]) -> _Clock | None:
 
 
 def _season_of(profile: ColumnProfile, bins: Bins, clock: _Clock) -> ColumnSeason | None:
+    """Give the season of one column, given the bin of each row; `None` when it has none.
+
+    Weekends are looked at first, and forgotten when they say nothing of their own.
+    """
     n_bins, n_hours = len(profile.masses), clock.calendar.n_hours
     cells = clock.days * n_hours + clock.hours
     size = clock.n_days * n_hours

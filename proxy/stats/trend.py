@@ -217,6 +217,13 @@ class Trend:
         self.lines = tuple(line for line in lines if line is not None)
 
     def _line(self, place: int, days: Floats, sums: Floats) -> Line | None:
+        """Give the line through what is followed at `place`; `None` with too few days.
+
+        Args:
+            place: of the functional among those followed.
+            days: float array [days], since 1970.
+            sums: float array [days, 3]: counted, expected, rows.
+        """
         stream, index = self._followed[place]
         watched = self.streams[stream]
         functional, effect = watched.functionals[index], self.demand.effect

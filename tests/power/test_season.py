@@ -11,6 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.signal import lfilter
 from scipy.stats import norm
 
 from proxy.benchmark import Benchmark
@@ -185,6 +186,49 @@ def test_the_pace_of_a_change_is_told(shift: Shift, pace: Pace) -> None:
             break
     print(f"{pace.value}: day {(now_s - MONDAY_S) / DAY_S:.1f}: {finding.reason}")  # noqa: T201 - the figure
     assert finding.pace is pace
+
+
+@pytest.mark.parametrize(("within", "over_time"), [(0.05, 0.0), (0.05, 0.9), (0.02, 0.98)])
+def test_dependent_rows_are_no_season_and_nothing_new(within: float, over_time: float) -> None:
+    """Rows of a tick share an effect that lasts for ticks: no season is found, nothing alarms.
+
+    Ten columns, three days of reference, two weeks; correlation `within` a tick, autoregression
+    `over_time` from tick to tick.
+    """
+    rng = np.random.default_rng(1)
+    state = (over_time * rng.normal(size=10))[None, :]
+
+    def day(start: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        noise = rng.normal(size=(1440, 10)) * np.sqrt(1 - over_time**2)
+        effects, left = lfilter([1.0], [1.0, -over_time], noise, axis=0, zi=start)
+        own = np.sqrt(1 - within) * rng.normal(size=(1440, 100, 10))
+        return np.sqrt(within) * effects[:, None, :] + own, left
+
+    reference = []
+    for _ in range(3):
+        rows, state = day(state)
+        reference.append(rows.reshape(-1, 10))
+    flat = np.concatenate(reference)
+    columns = {f"x{place}": flat[:, place].tolist() for place in range(10)}
+    profile = build_profile(
+        columns, rng, ordered=True, times_s=(np.arange(len(flat)) * 0.6).tolist()
+    )
+    assert profile.seasons is None
+    benchmark = Benchmark(created_utc="", models={}, input=profile)
+    monitor = InputDrift(DriftSettings(), benchmark, Engine(tick_s=60.0))
+    side = monitor.sides()["input"]
+    assert side.recent is not None
+    now_s = 3 * DAY_S
+    for _ in range(14):
+        rows, state = day(state)
+        for tick in rows:
+            now_s += 60
+            for place, column in enumerate(profile.columns):
+                bins = column.binner().bins(tick[:, place].tolist())
+                side.watch.add(place, bins)
+            monitor.judge(now_s)
+            assert side.watch.breach is None
+            assert side.recent.watch.breach is None
 
 
 def test_clocks_that_are_set_anew_do_not_alarm() -> None:
