@@ -20,6 +20,8 @@ FLUSH_ROWS: Final = 1024
 
 MIN_STRANGE_ROWS: Final = 100
 """Fewer rows cannot show that a column belongs to something else."""
+FIRST_ROWS: Final = 1000
+"""What these were tells whether a column has always been strange."""
 FEW_OTHERS: Final = 0.2
 
 
@@ -60,6 +62,8 @@ class ColumnCounter:
         self._n_waiting = 0
         self._columns = tuple(columns)
         self._strange = np.zeros(len(columns))
+        self._strange_first = np.zeros(len(columns))
+        self._n_first = 0
         self.n_rows = 0
         """Rows counted since the start."""
         self.n_foreign = 0
@@ -102,6 +106,8 @@ class ColumnCounter:
             values.clear()
         self._count_derived(numbers)
         self._n_waiting = 0
+        if self._n_first < FIRST_ROWS:
+            self._strange_first, self._n_first = self._strange.copy(), self.n_rows
 
     def _count_derived(self, numbers: dict[str, Floats]) -> None:
         """Count what only columns together show."""
@@ -120,17 +126,19 @@ class ColumnCounter:
         return len(self._columns)
 
     def strangers(self) -> list[str]:
-        """Give the columns most of whose values since the start the reference cannot know.
+        """Give the columns most of whose values the reference cannot know, from the first row on.
 
-        Text among numbers, and categories that it has not, where it has hardly any but its own.
+        Text among numbers, and categories that it has not, where it has hardly any but its own. A
+        column that only became so later drifts; one that ceased to be so long enough ago fits.
         """
         n = self.n_rows - self._n_waiting
         if n < MIN_STRANGE_ROWS:
             return []
+        counts = zip(self._columns, self._strange_first, self._strange, strict=True)
         return [
             column.name
-            for column, strange in zip(self._columns, self._strange, strict=True)
-            if strange > n / 2 and _is_closed(column)
+            for column, first, now in counts
+            if first > self._n_first / 2 and now > n / 2 and _is_closed(column)
         ]
 
     def into(self, watch: Watch) -> None:

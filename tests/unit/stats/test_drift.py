@@ -92,6 +92,26 @@ def test_unknown_categories_in_most_columns_are_a_misfit() -> None:
     assert "3 of 3 columns" in watch.misfit()
 
 
+def test_types_that_change_later_are_drift_for_ever_and_a_misfit_ends() -> None:
+    """A latched breach must not become unknown; traffic that was mended fits again."""
+    rule = DriftRule(tolerance=Tolerance(effect=0.1))
+    texts: list[Scalar] = ["1.5"] * 100
+    sound: list[Scalar] = RNG.normal(size=100).tolist()
+    later, mended = (ProfileWatch(PROFILE, rule, CERTAINTY) for _ in range(2))
+    for tick in range(60):
+        for watch, values in (
+            (later, sound if tick < 20 else texts),
+            (mended, texts if tick < 20 else sound),
+        ):
+            watch.count(table(values, values, values))
+            watch.tick()
+        if tick == 19:
+            assert mended.misfit()
+    assert later.misfit() == ""
+    assert later.watch.breach is not None
+    assert mended.misfit() == ""
+
+
 def test_one_column_of_another_type_is_drift_and_no_misfit() -> None:
     """After sound traffic, or in one column alone, it must alarm."""
     watch = ProfileWatch(PROFILE, DriftRule(tolerance=Tolerance(effect=0.1)), CERTAINTY)
