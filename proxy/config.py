@@ -247,7 +247,8 @@ def load(
     digest = hashlib.sha256("\n".join([text, *overlay]).encode()).hexdigest()
     config = _validated(tree, parsed)
     listen, models = tls.beside(path.parent, config.listen, config.models)
-    config = dataclasses.replace(config, listen=listen, models=models)
+    fleet = None if config.fleet is None else config.fleet.beside(path.parent)
+    config = dataclasses.replace(config, listen=listen, models=models, fleet=fleet)
     found = Loaded(config=config, path=path, document=parsed, text=text, sha256=digest)
     return dataclasses.replace(found, benchmark_sha256=_digest(found.benchmark_path))
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Annotated, ClassVar, Final, Literal, TypeAlias
 from urllib.parse import urlsplit
 
@@ -37,7 +38,8 @@ class FleetSettings:
     tls: bool = False
     """Speak TLS, as `rediss://` does. Default: false."""
     ca_file: str = ""
-    """Certificate authority of the server. Default: those of the system."""
+    """File with the certificate authority of the server, looked for beside the configuration.
+    Default: those of the system."""
     timeout_s: Seconds = 1.0
     """Time for one exchange with Redis, in seconds. Default 1. No tick ever waits for it; a longer
     one only lets a slow server still be in time."""
@@ -71,3 +73,9 @@ class FleetSettings:
                 f"name: {self.name[:_MAX_NAME]!r} is not made of at most {_MAX_NAME} letters, "
                 "digits, `.`, `_` and `-`"
             )
+
+    def beside(self, folder: Path) -> FleetSettings:
+        """Give the settings with their file looked for in `folder`."""
+        return (
+            replace(self, ca_file=str((folder / self.ca_file).resolve())) if self.ca_file else self
+        )

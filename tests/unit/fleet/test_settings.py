@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from proxy.fleet.settings import FleetSettings
@@ -30,3 +32,10 @@ def test_what_cannot_work_is_refused(url: str, name: str, ca_file: str, words: s
     """The message says what is wrong and what to do."""
     with pytest.raises(ValueError, match=words):
         FleetSettings(url=url, name=name, ca_file=ca_file)
+
+
+def test_the_authority_is_looked_for_beside_the_configuration() -> None:
+    """A relative file belongs to the folder of the configuration, an absolute one stays."""
+    for name, found in (("ca.pem", "/etc/x/ca.pem"), ("/ca.pem", "/ca.pem"), ("", "")):
+        settings = FleetSettings(url="rediss://redis", name="f", ca_file=name)
+        assert settings.beside(Path("/etc/x")).ca_file == found
