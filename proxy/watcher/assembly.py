@@ -142,12 +142,15 @@ def decoder_of(loaded: Loaded, certified: Benchmark | None) -> Decoder:
     )
 
 
-def collector_of(loaded: Loaded, certified: Benchmark | None, reader: Reader) -> Collector:
-    """Give who collects rows for a reference: it keeps strings in clear, to become known."""
+def collector_of(loaded: Loaded, reader: Reader) -> Collector:
+    """Give who collects rows for a reference: it keeps strings in clear, to become known.
+
+    It reads without the vocabularies and directions of the benchmark in force, as a watcher will
+    that has the benchmark made of these rows.
+    """
     redact = loaded.config.capture.redact
     clear = redact if redact.categories == "hash" else replace(redact, categories="clear")
-    learned = certified.learned if certified is not None else None
-    return Collector(reader, Decoder(loaded.config.payload, clear, learned=learned))
+    return Collector(reader, Decoder(loaded.config.payload, clear))
 
 
 def apart_of(certified: Benchmark | None) -> Callable[[Pair], float]:

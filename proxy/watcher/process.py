@@ -96,7 +96,7 @@ class Watcher:
         self._versions = versions(loaded, certified)
         self._engine = engine_of(loaded)
         self._sink, reader = self._make_sink(decoder_of(loaded, certified))
-        self._collector = collector_of(loaded, certified, reader)
+        self._collector = collector_of(loaded, reader)
         monitors = monitors_of(loaded, self._engine, certified)
         self._explainer = explainer_of(loaded, monitors, certified, self._samples)
         self._pipeline = self._make_pipeline(monitors, self._collector, certified)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -28,6 +29,7 @@ from proxy.watcher.assembly import (
     apart_of,
     categories_of,
     certified_of,
+    collector_of,
     decoder_of,
     engine_of,
     monitors_of,
@@ -137,6 +139,21 @@ def test_the_decoder_knows_what_certification_learned(tmp_path: Path, text: str)
     (read,) = decoder_of(loaded(tmp_path, text), certified).decode(capture)
     assert isinstance(read, Rows)
     assert dict(zip(read.columns, read.values, strict=True))["text.novelty"] == [0.5]
+
+
+def test_the_collector_keeps_strings_that_no_benchmark_knows(tmp_path: Path, text: str) -> None:
+    """They are to become known; personal data in them is masked all the same."""
+    made = loaded(tmp_path, text)
+    collector = collector_of(made, decoder_of(made, None))
+    collector.begin(10, 0.0)
+    body = b'{"instances": [{"city": "york"}, {"city": "jane@corp.example"}]}'
+    message = Message(fields={"content-type": "application/json"}, body=body, truncated=False)
+    target = "/v1/models/m:predict"
+    (shown,) = collector.decode(Capture(EXCHANGE, target, message, None))
+    assert isinstance(shown, Rows)
+    assert shown.values == (["(other)", "(other)"],)
+    (kept,) = cast("list[Rows]", collector.part(0)["bodies"])
+    assert kept.values == (["york", "(masked)"],)
 
 
 def test_without_a_certified_rule_answers_must_be_equal() -> None:
