@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from msgspec import structs
 
 from proxy.benchmark import Benchmark
+from proxy.demo import flights
 from proxy.monitors import Engine
 from proxy.monitors.input_drift import InputDrift
 from proxy.monitors.output_drift import OutputDrift
@@ -56,41 +59,46 @@ class World:
 
     def certify(self) -> Benchmark:
         """Certify the model."""
-        inputs, answers = self.draw(N_REFERENCE)
-        profile, outputs = (build_profile(one, self.rng, ordered=True) for one in (inputs, answers))
-        rows = Answered(
-            inputs=inputs,
-            outputs=answers,
-            input_columns=profile.columns,
-            output_columns=outputs.columns,
-        )
-        outputs = structs.replace(outputs, conditional=build_conditional(rows, ordered=True))
-        return Benchmark(
-            created_utc="2026-01-01T00:00:00Z",
-            models={"candidate": "new"},
-            input=profile,
-            outputs={"candidate": outputs},
-        )
+        return certify(*self.draw(N_REFERENCE), self.rng)
 
     def case(self, n: int, *, swapped: bool = False, shift: float = 0.0) -> Case:
         """Give one tick of `n` rows."""
-        sides = [
-            Rows(
-                exchange_id=1,
-                at_s=0.0,
-                model=Model.CANDIDATE,
-                side=side,
-                columns=tuple(columns),
-                values=tuple(columns.values()),
-                n=n,
-            )
-            for side, columns in zip(
-                (Side.INPUT, Side.OUTPUT),
-                self.draw(n, swapped=swapped, shift=shift),
-                strict=True,
-            )
-        ]
-        return Case(input=sides[0], output=sides[1])
+        return case_of(self.draw(n, swapped=swapped, shift=shift))
+
+
+def certify(inputs: Columns, answers: Columns, rng: np.random.Generator) -> Benchmark:
+    """Give the benchmark of a model that answered these questions so."""
+    profile, outputs = (build_profile(one, rng, ordered=True) for one in (inputs, answers))
+    rows = Answered(
+        inputs=inputs,
+        outputs=answers,
+        input_columns=profile.columns,
+        output_columns=outputs.columns,
+    )
+    outputs = structs.replace(outputs, conditional=build_conditional(rows, ordered=True))
+    return Benchmark(
+        created_utc="2026-01-01T00:00:00Z",
+        models={"candidate": "new"},
+        input=profile,
+        outputs={"candidate": outputs},
+    )
+
+
+def case_of(sides: tuple[Columns, Columns]) -> Case:
+    """Give the case of questions and answers."""
+    both = [
+        Rows(
+            exchange_id=1,
+            at_s=0.0,
+            model=Model.CANDIDATE,
+            side=side,
+            columns=tuple(columns),
+            values=tuple(columns.values()),
+            n=len(columns["class" if side is Side.OUTPUT else next(iter(columns))]),
+        )
+        for side, columns in zip((Side.INPUT, Side.OUTPUT), sides, strict=True)
+    ]
+    return Case(input=both[0], output=both[1])
 
 
 def outputs_of(benchmark: Benchmark, max_conditional: int = 16) -> OutputDrift:
@@ -147,3 +155,65 @@ def test_drifting_inputs_are_found_before_what_they_do_to_the_classes() -> None:
             case = world.case(20, shift=0.5)
             seen = bool(breach(inputs, case))
             assert seen or " | class = " not in breach(monitor, case)
+
+
+# Real departures, judged by a model of their delay.
+
+MIXED = ("UA", "DL", "EV")
+CERTIFIED = 20_000
+HEALTHY_ROWS = 200_000
+TICK_ROWS = 100
+
+
+class Departures:
+    """All departures in random order, and the probability that each arrives late."""
+
+    def __init__(self, folder: Path) -> None:
+        """Shuffle them: what is measured here is not the season."""
+        part = flights.load(folder)
+        rows = [row for row in part.rows(0, len(part)) if row["departure_delay"] is not None]
+        self.rng = np.random.default_rng(1)
+        self._rows = [rows[int(place)] for place in self.rng.permutation(len(rows))]
+        delay = np.array([float(row["departure_delay"] or 0.0) for row in self._rows])
+        self._late = 1 / (1 + np.exp(-(delay - 15) / 10))
+        self._carriers = np.array([str(row["carrier"]) for row in self._rows])
+
+    def columns(self, start: int, stop: int, mixed: str = "") -> tuple[Columns, Columns]:
+        """Give questions and answers; the answers of the carrier `mixed` are dealt anew."""
+        late = self._late[start:stop].copy()
+        own = np.flatnonzero(self._carriers[start:stop] == mixed)
+        late[own] = self.rng.permutation(late[own])
+        inputs: Columns = {
+            name: [row[name] for row in self._rows[start:stop]] for name in flights.COLUMNS
+        }
+        return inputs, {
+            "class": [str(int(one > 0.5)) for one in late],
+            "confidence": np.maximum(late, 1 - late).tolist(),
+        }
+
+
+@pytest.fixture(scope="module")
+def departures(tmp_path_factory: pytest.TempPathFactory) -> Departures:
+    """Give all departures."""
+    return Departures(tmp_path_factory.mktemp("flights"))
+
+
+def test_answers_dealt_anew_within_one_carrier_are_found(departures: Departures) -> None:
+    """Which flight is late is wrong for one carrier, how many are is right: 2,000 rows each.
+
+    Before that, 200,000 departures raise no alarm.
+    """
+    benchmark = certify(*departures.columns(0, CERTIFIED), departures.rng)
+    monitor = outputs_of(benchmark)
+    healthy = range(CERTIFIED, CERTIFIED + HEALTHY_ROWS, TICK_ROWS)
+    assert not any(
+        breach(monitor, case_of(departures.columns(start, start + TICK_ROWS))) for start in healthy
+    )
+    for carrier in MIXED:
+        monitor = outputs_of(benchmark)
+        subject, start = "", healthy.stop
+        while not subject:
+            subject = breach(monitor, case_of(departures.columns(start, start + 100, carrier)))
+            start += TICK_ROWS
+        assert subject.startswith("departure_delay | class = ")
+        assert start - healthy.stop <= 2000
