@@ -15,8 +15,8 @@ from proxy.monitors import Engine
 from proxy.monitors.input_drift import InputDrift
 from proxy.monitors.settings import DriftSettings
 from proxy.records import Model, Rows, Side
-from proxy.stats.drift import ProfileWatch
-from proxy.stats.profile import build_profile
+from proxy.stats.reference.profile import build_profile
+from proxy.stats.watches.drift import ProfileWatch
 
 N_COLUMNS = 50
 ROUNDS = 15

@@ -22,9 +22,9 @@ from proxy.monitors import Engine
 from proxy.monitors.input_drift import InputDrift
 from proxy.monitors.settings import DriftSettings
 from proxy.records import AlarmName, Model, Rows, Scalar, Side
-from proxy.stats.insight import Question, explain
-from proxy.stats.profile import build_profile
-from proxy.stats.samples import SampledRows
+from proxy.stats.explain.insight import Question, explain
+from proxy.stats.explain.samples import SampledRows
+from proxy.stats.reference.profile import build_profile
 from proxy.watcher.insight import ask
 from proxy.watcher.samples import Samples, Wish
 

@@ -18,11 +18,11 @@ import numpy as np
 
 from proxy.fleet.fleet import Fleet, Identity
 from proxy.fleet.settings import FleetSettings
-from proxy.stats.demands import Certainty, DriftRule, Tolerance
-from proxy.stats.drift import ProfileWatch
-from proxy.stats.pooling import pack, take
-from proxy.stats.profile import Profile, build_profile
-from proxy.stats.watch import Watch
+from proxy.stats.basis.demands import Certainty, DriftRule, Tolerance
+from proxy.stats.engine.pooling import pack, take
+from proxy.stats.engine.watch import Watch
+from proxy.stats.reference.profile import Profile, build_profile
+from proxy.stats.watches.drift import ProfileWatch
 
 N_COLUMNS = 50
 N_REPLICAS = 16

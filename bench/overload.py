@@ -39,8 +39,8 @@ from proxy.relay.capture import Sampler
 from proxy.relay.settings import Capture as CaptureSettings
 from proxy.relay.shedding import Relief
 from proxy.relay.sweep import INTERVAL_S
-from proxy.stats.floors import ErrorFloor
-from proxy.stats.profile import build_profile
+from proxy.stats.reference.floors import ErrorFloor
+from proxy.stats.reference.profile import build_profile
 
 ROOT = Path(__file__).resolve().parent.parent
 RATES = (200, 2_000)

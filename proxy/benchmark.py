@@ -17,13 +17,13 @@ from proxy.payload.learning import Learned
 from proxy.payload.schema import VERSION as SCHEMA_VERSION
 from proxy.payload.schema import Schema
 from proxy.records import Scalar
-from proxy.stats.certified_quality import Quality
-from proxy.stats.floors import Agreement, ErrorFloor
-from proxy.stats.latency import LatencyProfile
-from proxy.stats.profile import Profile
-from proxy.stats.reference import ColumnProfile
-from proxy.stats.season import trouble_of
-from proxy.stats.self_test import SelfTest
+from proxy.stats.promise.self_test import SelfTest
+from proxy.stats.quality.certified_quality import Quality
+from proxy.stats.reference.column import ColumnProfile
+from proxy.stats.reference.floors import Agreement, ErrorFloor
+from proxy.stats.reference.latency import LatencyProfile
+from proxy.stats.reference.profile import Profile
+from proxy.stats.reference.season import trouble_of
 
 VERSION: Final = 1
 MAX_SAMPLE: Final = 1000

@@ -46,7 +46,7 @@ from proxy.records import (
     Undecodable,
     Verdict,
 )
-from proxy.stats.watch import Watch
+from proxy.stats.engine.watch import Watch
 from proxy.windows.cases import CaseJoiner
 from proxy.windows.pairs import PairJoiner
 from proxy.windows.repeats import Repeats

@@ -22,9 +22,9 @@ from proxy.monitors import Engine
 from proxy.monitors.input_drift import InputDrift
 from proxy.monitors.settings import DriftSettings
 from proxy.records import Model, Rows, Side
-from proxy.stats.demands import Certainty, DriftRule, Tolerance
-from proxy.stats.drift import ProfileWatch
-from proxy.stats.profile import Profile, build_profile
+from proxy.stats.basis.demands import Certainty, DriftRule, Tolerance
+from proxy.stats.reference.profile import Profile, build_profile
+from proxy.stats.watches.drift import ProfileWatch
 
 TICK_S = 10.0
 TICKS_PER_BLOCK = 60

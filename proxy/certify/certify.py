@@ -34,12 +34,12 @@ from proxy.payload.decode import Decoder
 from proxy.payload.settings import Payload, Redact
 from proxy.records import Model, Rows
 from proxy.relay.settings import Models, Upstream
-from proxy.stats.demands import Certainty
-from proxy.stats.floors import ErrorFloor, build_agreement
-from proxy.stats.latency import LatencyProfile, Timing, build_latency
-from proxy.stats.profile import Profile, build_profile
-from proxy.stats.resampling import PARTS as STEPS
-from proxy.stats.self_test import SelfTest, self_test
+from proxy.stats.basis.demands import Certainty
+from proxy.stats.promise.resampling import PARTS as STEPS
+from proxy.stats.promise.self_test import SelfTest, self_test
+from proxy.stats.reference.floors import ErrorFloor, build_agreement
+from proxy.stats.reference.latency import LatencyProfile, Timing, build_latency
+from proxy.stats.reference.profile import Profile, build_profile
 
 ANSWER_CONCURRENCY: Final = 8
 """Requests running while answers are collected; their latency is not certified."""

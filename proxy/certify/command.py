@@ -17,7 +17,7 @@ from proxy.certify.drive import Step
 from proxy.certify.files import CertifyError
 from proxy.certify.quality import told_of
 from proxy.certify.telling import show_self_test
-from proxy.stats.reference import ColumnProfile
+from proxy.stats.reference.column import ColumnProfile
 
 MAX_NOTES: Final = 8
 

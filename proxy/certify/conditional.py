@@ -9,8 +9,8 @@ from proxy.certify.answers import Decoded, ask, stack
 from proxy.certify.recorded import Recorded
 from proxy.payload.decode import Decoder
 from proxy.records import Rows
-from proxy.stats.conditional import Answered, Conditional, build_conditional
-from proxy.stats.profile import Profile
+from proxy.stats.reference.conditional import Answered, Conditional, build_conditional
+from proxy.stats.reference.profile import Profile
 
 MAX_ROWS: Final = 200_000
 """More rows hardly sharpen the columns within classes, and cost memory."""

@@ -29,10 +29,10 @@ from proxy.payload.learning import Learned
 from proxy.payload.schema import Schema, infer
 from proxy.payload.settings import Payload, Redact
 from proxy.records import Rows, Side
-from proxy.stats.profile import Profile, build_profile
-from proxy.stats.reference import Kind, build_column
-from proxy.stats.resampling import Subject
-from proxy.stats.streaming import Digest
+from proxy.stats.promise.resampling import Subject
+from proxy.stats.reference.column import Kind, build_column
+from proxy.stats.reference.profile import Profile, build_profile
+from proxy.stats.reference.streaming import Digest
 
 MIN_SUPPLEMENT: Final = 100
 """Fewer rows of requests say too little about a column that the reference lacks."""

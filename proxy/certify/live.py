@@ -24,12 +24,12 @@ from proxy.clock import utc_text
 from proxy.monitors.settings import DriftSettings
 from proxy.payload.schema import infer
 from proxy.records import Model, Pair, Rows, Side
-from proxy.stats.demands import Certainty
-from proxy.stats.floors import ErrorFloor, build_agreement
-from proxy.stats.latency import MIN_CELL, Timing, build_latency
-from proxy.stats.profile import build_profile
-from proxy.stats.resampling import PARTS, Subject
-from proxy.stats.self_test import YEAR_OF_TICKS, self_test
+from proxy.stats.basis.demands import Certainty
+from proxy.stats.promise.resampling import PARTS, Subject
+from proxy.stats.promise.self_test import YEAR_OF_TICKS, self_test
+from proxy.stats.reference.floors import ErrorFloor, build_agreement
+from proxy.stats.reference.latency import MIN_CELL, Timing, build_latency
+from proxy.stats.reference.profile import build_profile
 
 KEPT_ROWS: Final = 1000
 

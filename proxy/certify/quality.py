@@ -18,9 +18,16 @@ from proxy.certify.recorded import Recorded
 from proxy.labelfile import LabelFileError
 from proxy.payload import correlation
 from proxy.records import Model, Rows, Scalar, Truth, TruthValue
-from proxy.stats.certified_quality import Quality, build_quality
-from proxy.stats.quality import Measure, Scored, score_row
-from proxy.stats.target import Answer, MisfitError, Target, TargetKind, choose_kind, class_of
+from proxy.stats.quality.certified_quality import Quality, build_quality
+from proxy.stats.quality.measures import Measure, Scored, score_row
+from proxy.stats.quality.target import (
+    Answer,
+    MisfitError,
+    Target,
+    TargetKind,
+    choose_kind,
+    class_of,
+)
 from proxy.windows.labelled import Wish
 from proxy.windows.labels import Asked, values_of
 

@@ -14,9 +14,9 @@ import numpy as np
 
 from proxy.benchmark import MAX_SAMPLE, ReferenceSample
 from proxy.records import Scalar
-from proxy.stats.binning import category_text
-from proxy.stats.profile import Profile
-from proxy.stats.reference import ColumnProfile, Kind
+from proxy.stats.basis.binning import category_text
+from proxy.stats.reference.column import ColumnProfile, Kind
+from proxy.stats.reference.profile import Profile
 
 MAX_CELLS: Final = 200_000
 """Cells that are kept at most, about 4 MB of the file: wide references keep fewer rows."""

@@ -18,8 +18,8 @@ from proxy.certify.reference import Chunk, Reference
 from proxy.certify.rows import RowMaker
 from proxy.certify.times import read_times, sort_by_time
 from proxy.records import Scalar
-from proxy.stats.reference import ColumnProfile
-from proxy.stats.streaming import Digest, Tally
+from proxy.stats.reference.column import ColumnProfile
+from proxy.stats.reference.streaming import Digest, Tally
 
 MAX_HELD_CELLS: Final = 1_500_000
 """About 50 MB of Python numbers."""

@@ -7,8 +7,8 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from proxy.stats.resampling import Replayed
-from proxy.stats.self_test import Detectable, SelfTest
+from proxy.stats.promise.resampling import Replayed
+from proxy.stats.promise.self_test import Detectable, SelfTest
 
 MAX_SEEN: Final = 12
 """Columns that are shown, those that need most rows first; all of them stand in the file."""

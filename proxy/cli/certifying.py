@@ -114,9 +114,9 @@ def learn(
 ) -> None:
     """Take the next rows of a running sidecar's traffic as the reference."""
     from proxy.certify.files import CertifyError
-    from proxy.console import AdminError
-    from proxy.live import Wish
-    from proxy.live import learn as take
+    from proxy.commands.console import AdminError
+    from proxy.commands.live import Wish
+    from proxy.commands.live import learn as take
 
     wish = Wish(admin=admin, token=token, rows=rows, keep_sample=keep_sample, force=force)
     try:

@@ -74,14 +74,14 @@ def read_sound_config(path: Path) -> Loaded:
 
 def sign(by: str, why: str) -> dict[str, str]:
     """Give who says so and why, as an order carries it."""
-    from proxy.console import signature
+    from proxy.commands.console import signature
 
     return {"by": by or signature(), "why": why}
 
 
 def send(admin: str, token: str, what: str, body: dict[str, str]) -> dict[str, object]:
     """Give the sidecar one order and return its answer, or end with its refusal."""
-    from proxy.console import AdminError, order
+    from proxy.commands.console import AdminError, order
 
     try:
         return asyncio.run(order(admin, token, what, body))
@@ -91,7 +91,7 @@ def send(admin: str, token: str, what: str, body: dict[str, str]) -> dict[str, o
 
 def talk(conversation: Coroutine[object, object, None]) -> None:
     """Hold a conversation with the admin door, or end with why it could not be held."""
-    from proxy.console import AdminError
+    from proxy.commands.console import AdminError
 
     try:
         asyncio.run(conversation)

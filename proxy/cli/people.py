@@ -31,7 +31,7 @@ def status(
     token: Token = "",
 ) -> None:
     """Show how things stand: routing, traffic, alarms with their evidence."""
-    from proxy.console import follow, show_once
+    from proxy.commands.console import follow, show_once
 
     talk(follow(admin, token, out) if watch else show_once(admin, token, out))
 
@@ -66,7 +66,7 @@ def ack(
 
 def drain(by: By = "", admin: Admin = HERE, token: Token = "") -> None:
     """End the sidecar in order: readiness falls, running requests finish."""
-    from proxy.console import signature
+    from proxy.commands.console import signature
 
     send(admin, token, "drain", {"by": by or signature()})
     say("draining")
@@ -78,9 +78,9 @@ def labels(
     token: Token = "",
 ) -> None:
     """Send true outcomes of past requests, and say what became of them."""
-    from proxy.console import AdminError
+    from proxy.commands.console import AdminError
+    from proxy.commands.labelling import send as send_file
     from proxy.labelfile import LabelFileError
-    from proxy.labelling import send as send_file
 
     try:
         for line in asyncio.run(send_file(file, admin, token)).words():

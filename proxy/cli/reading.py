@@ -45,11 +45,11 @@ def explain(
     from msgspec.json import encode
     from msgspec.json import format as indented
 
-    from proxy import reports
-    from proxy.console import AdminError, NobodyThereError
+    from proxy.commands import reports
+    from proxy.commands.console import AdminError, NobodyThereError
+    from proxy.commands.explain import alarm_lines, decision_lines
     from proxy.decisions import DecisionError
     from proxy.decisions import explain as reasons
-    from proxy.explain import alarm_lines, decision_lines
     from proxy.records import AlarmName
 
     try:
@@ -89,8 +89,8 @@ def report(
     token: Token = "",
 ) -> None:
     """Write the report of an incident: one HTML file with plots that needs nothing else."""
-    from proxy import reports
-    from proxy.console import AdminError, NobodyThereError, save
+    from proxy.commands import reports
+    from proxy.commands.console import AdminError, NobodyThereError, save
     from proxy.records import AlarmName
     from proxy.telemetry.report import document
 
@@ -149,8 +149,8 @@ def samples(
     token: Token = "",
 ) -> None:
     """Write the sampled rows as JSON lines or Parquet, redacted as configured, newest first."""
-    from proxy.console import AdminError
-    from proxy.samples import fetch, write
+    from proxy.commands.console import AdminError
+    from proxy.commands.samples import fetch, write
 
     try:
         rows = asyncio.run(fetch(admin, token, n))

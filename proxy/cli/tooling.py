@@ -30,7 +30,7 @@ def init(
     force: Annotated[bool, typer.Option(help="Write over a file that is there.")] = False,
 ) -> None:
     """Look at the model and write a commented configuration to begin with."""
-    from proxy.init import AddressError, InitError, compose, look, save
+    from proxy.commands.init import AddressError, InitError, compose, look, save
 
     try:
         candidate = asyncio.run(look(model))
@@ -52,8 +52,8 @@ def inject(
     ] = "stablehand",
 ) -> None:
     """Print Kubernetes manifests with the sidecar added to every Deployment in them."""
-    from proxy.inject import InjectError
-    from proxy.inject import inject as added
+    from proxy.commands.inject import InjectError
+    from proxy.commands.inject import inject as added
 
     try:
         text = sys.stdin.read() if file == Path("-") else file.read_text("utf-8")

@@ -21,7 +21,7 @@ from proxy import clock
 from proxy.fleet.settings import FleetSettings
 from proxy.fleet.store import Collected, Share, Store, StoreError
 from proxy.records import FleetState
-from proxy.stats.pooling import (
+from proxy.stats.engine.pooling import (
     PoolingError,
     Tally,
     layout_sha256,
@@ -33,7 +33,7 @@ from proxy.stats.pooling import (
     take,
     unpack,
 )
-from proxy.stats.watch import Watch
+from proxy.stats.engine.watch import Watch
 from proxy.tasks import TaskGroup
 from proxy.windows.ledger import Ledger, Sum, tick_number
 

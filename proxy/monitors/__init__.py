@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from proxy.records import AlarmName, Finding, Observation
-from proxy.stats.demands import Certainty
+from proxy.stats.basis.demands import Certainty
 
 if TYPE_CHECKING:
     # The supervisor knows the settings of monitors, and must not load numpy for them.
-    from proxy.stats.watch import Watch
+    from proxy.stats.engine.watch import Watch
 
 
 @dataclass(slots=True, kw_only=True)

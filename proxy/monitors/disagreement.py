@@ -15,16 +15,16 @@ from proxy.benchmark import Benchmark
 from proxy.monitors import Engine
 from proxy.monitors.settings import AgreementSettings
 from proxy.records import AlarmName, Finding, Observation, Pair, Verdict
-from proxy.stats import snapshot
-from proxy.stats.compare import compare
-from proxy.stats.conclude import Wording, conclude, detail_of, unknown
-from proxy.stats.demands import Tolerance
-from proxy.stats.effects import Effect, absolute_share, effect_of
-from proxy.stats.floors import Agreement
-from proxy.stats.functionals import Floats
-from proxy.stats.intervals import share_upper_bound
-from proxy.stats.streams import WatchedStream, watch_columns, watch_shares
-from proxy.stats.watch import Watch
+from proxy.stats.basis.demands import Tolerance
+from proxy.stats.basis.functionals import Floats
+from proxy.stats.basis.intervals import share_upper_bound
+from proxy.stats.engine import snapshot
+from proxy.stats.engine.conclude import Wording, conclude, detail_of, unknown
+from proxy.stats.engine.effects import Effect, absolute_share, effect_of
+from proxy.stats.engine.streams import WatchedStream, watch_columns, watch_shares
+from proxy.stats.engine.watch import Watch
+from proxy.stats.reference.compare import compare
+from proxy.stats.reference.floors import Agreement
 
 DIFFER: Final = 0
 """Stream of the share of rows that differ."""

@@ -24,13 +24,13 @@ from proxy.records import (
     Side,
     Undecodable,
 )
-from proxy.stats import snapshot
-from proxy.stats.conclude import Wording, conclude, detail_of, unknown, verdict_of
-from proxy.stats.demands import Tolerance
-from proxy.stats.effects import absolute_share
-from proxy.stats.intervals import share_upper_bound
-from proxy.stats.streams import watch_shares
-from proxy.stats.watch import Watch
+from proxy.stats.basis.demands import Tolerance
+from proxy.stats.basis.intervals import share_upper_bound
+from proxy.stats.engine import snapshot
+from proxy.stats.engine.conclude import Wording, conclude, detail_of, unknown, verdict_of
+from proxy.stats.engine.effects import absolute_share
+from proxy.stats.engine.streams import watch_shares
+from proxy.stats.engine.watch import Watch
 
 CLASSES: Final = ("server", "timeout", "connect", "invalid")
 BROKEN_ANSWER: Final = frozenset(

@@ -10,10 +10,10 @@ from proxy.benchmark import Benchmark
 from proxy.monitors import Engine
 from proxy.monitors.settings import DriftSettings
 from proxy.records import AlarmName, Finding, Observation, Rows, Side, Verdict
-from proxy.stats.conclude import Wording, conclude, detail_of, unknown
-from proxy.stats.drift import ProfileWatch, paced, profile_watch, recent_detail
-from proxy.stats.evidence import SideEvidence, evidence_of
-from proxy.stats.watch import Watch
+from proxy.stats.engine.conclude import Wording, conclude, detail_of, unknown
+from proxy.stats.engine.watch import Watch
+from proxy.stats.explain.evidence import SideEvidence, evidence_of
+from proxy.stats.watches.drift import ProfileWatch, paced, profile_watch, recent_detail
 
 
 class InputDrift:

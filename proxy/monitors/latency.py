@@ -13,9 +13,9 @@ from proxy.benchmark import Benchmark
 from proxy.monitors import Engine
 from proxy.monitors.settings import LatencySettings
 from proxy.records import AlarmName, Exchange, Finding, Model, Observation, Verdict
-from proxy.stats import snapshot
-from proxy.stats.conclude import Wording, conclude, detail_of, unknown, verdict_of
-from proxy.stats.latency_watch import LatencyRule, LatencyWatch
+from proxy.stats.engine import snapshot
+from proxy.stats.engine.conclude import Wording, conclude, detail_of, unknown, verdict_of
+from proxy.stats.watches.latency_watch import LatencyRule, LatencyWatch
 
 ANSWERED: Final = range(200, 400)
 MOSTLY: Final = 0.5

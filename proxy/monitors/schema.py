@@ -21,14 +21,14 @@ from proxy.monitors import Engine
 from proxy.monitors.settings import SchemaSettings
 from proxy.payload.schema import Schema as CertifiedSchema
 from proxy.records import AlarmName, Finding, Model, Observation, Rows, Side, Undecodable, Verdict
-from proxy.stats import snapshot
-from proxy.stats.conclude import Wording, conclude, detail_of, unknown, verdict_of
-from proxy.stats.effects import Effect
-from proxy.stats.forms import FormRule, FormWatch
-from proxy.stats.functionals import Floats
-from proxy.stats.reference import ColumnProfile
-from proxy.stats.streams import WatchedStream
-from proxy.stats.watch import Watch
+from proxy.stats.basis.functionals import Floats
+from proxy.stats.engine import snapshot
+from proxy.stats.engine.conclude import Wording, conclude, detail_of, unknown, verdict_of
+from proxy.stats.engine.effects import Effect
+from proxy.stats.engine.streams import WatchedStream
+from proxy.stats.engine.watch import Watch
+from proxy.stats.reference.column import ColumnProfile
+from proxy.stats.watches.forms import FormRule, FormWatch
 
 OUTPUT: Final = "output: "
 """Begins the names of the streams that watch answers."""

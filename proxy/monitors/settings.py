@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Literal
 
 from annotated_types import Ge, Le
 
-from proxy.stats.demands import DriftRule, Tolerance
+from proxy.stats.basis.demands import DriftRule, Tolerance
 from proxy.units import STRICT, Count, CountOrZero, Fraction, Positive, Seconds, SecondsOrZero
 
 

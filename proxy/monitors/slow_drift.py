@@ -14,9 +14,9 @@ import msgspec
 from proxy.monitors import Engine
 from proxy.monitors.settings import SlowDriftSettings
 from proxy.records import AlarmName, Blame, Finding, Observation, Verdict
-from proxy.stats.conclude import unknown
-from proxy.stats.drift import ProfileWatch
-from proxy.stats.trend import MEANS, Demand, Line, SavedDays, Trend, moved_text
+from proxy.stats.engine.conclude import unknown
+from proxy.stats.watches.drift import ProfileWatch
+from proxy.stats.watches.trend import MEANS, Demand, Line, SavedDays, Trend, moved_text
 
 MAX_NAMED: Final = 8
 STAYS: Final = 0.5

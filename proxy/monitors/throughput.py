@@ -14,10 +14,10 @@ from proxy.benchmark import Benchmark
 from proxy.monitors import Engine
 from proxy.monitors.settings import ThroughputSettings
 from proxy.records import AlarmName, Exchange, Finding, Model, Observation, Position, Verdict
-from proxy.stats import snapshot
-from proxy.stats.conclude import Wording, conclude, detail_of, unknown
-from proxy.stats.rates import COMPLETED, EXPECTED, rate_effect, watch_rate
-from proxy.stats.watch import Watch
+from proxy.stats.engine import snapshot
+from proxy.stats.engine.conclude import Wording, conclude, detail_of, unknown
+from proxy.stats.engine.watch import Watch
+from proxy.stats.watches.rates import COMPLETED, EXPECTED, rate_effect, watch_rate
 
 SATURATED: Final = 0.95
 """The saturating load is the least that reaches this part of the highest certified rate."""

@@ -24,7 +24,7 @@ from proxy.monitors.watching import Watching
 from proxy.payload.decode import Decoder
 from proxy.pipeline import Plan, Reader
 from proxy.records import Pair
-from proxy.stats.compare import compare
+from proxy.stats.reference.compare import compare
 from proxy.watcher.collector import Collector
 from proxy.watcher.insight import Explainer
 from proxy.watcher.samples import Samples

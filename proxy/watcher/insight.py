@@ -25,10 +25,10 @@ from proxy.benchmark import Benchmark
 from proxy.monitors.settings import ExplainSettings
 from proxy.pipeline import Turn
 from proxy.records import AlarmName, AlarmState, Finding, Insight, Model, Side, Verdict
-from proxy.stats.evidence import MAX_PROFILES, SideEvidence
-from proxy.stats.insight import Question
-from proxy.stats.reference import ColumnProfile
-from proxy.stats.samples import SampledRows, tamed
+from proxy.stats.explain.evidence import MAX_PROFILES, SideEvidence
+from proxy.stats.explain.insight import Question
+from proxy.stats.explain.samples import SampledRows, tamed
+from proxy.stats.reference.column import ColumnProfile
 from proxy.watcher.samples import Samples, Wish
 
 log = logging.getLogger(__name__)

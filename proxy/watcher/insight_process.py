@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from proxy.stats.insight import Question, explain
+from proxy.stats.explain.insight import Question, explain
 
 LOWEST = 19
 

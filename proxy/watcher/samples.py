@@ -13,7 +13,7 @@ from typing import Final
 
 from proxy import clock
 from proxy.records import Case, Exchange, Failure, Model, Pair, Rows, Scalar, Side
-from proxy.stats.samples import SampledRow, SampledRows
+from proxy.stats.explain.samples import SampledRow, SampledRows
 from proxy.telemetry.desk import JsonObject
 from proxy.windows.reservoir import Dice, ReservoirRing
 from proxy.windows.tails import Tail

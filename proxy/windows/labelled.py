@@ -10,10 +10,17 @@ from typing import Final
 from msgspec import structs
 
 from proxy.records import Scalar
-from proxy.stats.certified_quality import Quality
-from proxy.stats.estimate import Check, Estimator, check
-from proxy.stats.quality import CalibrationBin, Measure, Scored, confident, figures, score_row
-from proxy.stats.target import HALF, Answer, Picker, Target, TargetKind, choose_kind
+from proxy.stats.quality.certified_quality import Quality
+from proxy.stats.quality.estimate import Check, Estimator, check
+from proxy.stats.quality.measures import (
+    CalibrationBin,
+    Measure,
+    Scored,
+    confident,
+    figures,
+    score_row,
+)
+from proxy.stats.quality.target import HALF, Answer, Picker, Target, TargetKind, choose_kind
 
 ENOUGH: Final = 50
 """Labels after which the kind of target is taken as known."""

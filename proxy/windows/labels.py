@@ -19,7 +19,7 @@ import numpy as np
 from msgspec import Struct
 
 from proxy.records import Fate, Model, Scalar, Truth
-from proxy.stats.target import Answer
+from proxy.stats.quality.target import Answer
 
 ENTRY_BYTES: Final = 700
 """What a request costs beside its ids and rows: objects, tables and their places, as measured."""

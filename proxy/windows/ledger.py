@@ -12,7 +12,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from proxy.stats.pooling import Tally, merge
+from proxy.stats.engine.pooling import Tally, merge
 
 
 def tick_number(utc_s: float, tick_s: float) -> int:

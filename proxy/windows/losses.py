@@ -16,13 +16,13 @@ from typing import Final
 import numpy as np
 
 from proxy.records import Model, Verdict
-from proxy.stats import snapshot
-from proxy.stats.certified_quality import Quality, loss_counter
-from proxy.stats.conclude import verdict_of
-from proxy.stats.demands import Certainty, Tolerance
-from proxy.stats.intervals import mean_interval
-from proxy.stats.quality import Scored
-from proxy.stats.watch import Watch
+from proxy.stats.basis.demands import Certainty, Tolerance
+from proxy.stats.basis.intervals import mean_interval
+from proxy.stats.engine import snapshot
+from proxy.stats.engine.conclude import verdict_of
+from proxy.stats.engine.watch import Watch
+from proxy.stats.quality.certified_quality import Quality, loss_counter
+from proxy.stats.quality.measures import Scored
 
 FOLDED_ROWS: Final = 100
 """Rows folded per tick at least."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from proxy.stats.quality import Scored, figures, roc_auc, score_row
-from proxy.stats.target import Answer, Target, TargetKind
+from proxy.stats.quality.measures import Scored, figures, roc_auc, score_row
+from proxy.stats.quality.target import Answer, Target, TargetKind
 
 BINARY = Target(kind=TargetKind.PROBABILITY, column="prediction")
 NUMBERS = Target(kind=TargetKind.NUMBER, column="prediction")

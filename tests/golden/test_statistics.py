@@ -9,14 +9,14 @@ import pytest
 from scipy.signal import lfilter
 from scipy.stats import beta, norm
 
-from proxy.stats import design_effect
-from proxy.stats.bets import bet_table, tolerated_share
-from proxy.stats.demands import Tolerance
-from proxy.stats.domain_classifier import logistic
-from proxy.stats.effects import shift_sd, spread_ratio
-from proxy.stats.functionals import numeric_functionals
-from proxy.stats.intervals import share_upper_bound
-from proxy.stats.reference import LEVELS, build_column
+from proxy.stats.basis import design_effect
+from proxy.stats.basis.bets import bet_table, tolerated_share
+from proxy.stats.basis.demands import Tolerance
+from proxy.stats.basis.functionals import numeric_functionals
+from proxy.stats.basis.intervals import share_upper_bound
+from proxy.stats.engine.effects import shift_sd, spread_ratio
+from proxy.stats.explain.domain_classifier import logistic
+from proxy.stats.reference.column import LEVELS, build_column
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from proxy.stats.demands import Certainty, Tolerance
-from proxy.stats.profile import build_profile
-from proxy.stats.streams import watch_columns
-from proxy.stats.watch import Watch
+from proxy.stats.basis.demands import Certainty, Tolerance
+from proxy.stats.engine.streams import watch_columns
+from proxy.stats.engine.watch import Watch
+from proxy.stats.reference.profile import build_profile
 
 MINUTES_PER_YEAR = 525_600.0
 Cdf = Callable[[NDArray[np.float64]], NDArray[np.float64]]

@@ -15,8 +15,8 @@ from proxy.monitors.input_drift import InputDrift
 from proxy.monitors.output_drift import OutputDrift
 from proxy.monitors.settings import DriftSettings
 from proxy.records import Case, Model, Rows, Scalar, Side, Verdict
-from proxy.stats.conditional import Answered, build_conditional
-from proxy.stats.profile import build_profile
+from proxy.stats.reference.conditional import Answered, build_conditional
+from proxy.stats.reference.profile import build_profile
 
 pytestmark = [pytest.mark.power, pytest.mark.timeout(1200)]
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from proxy.records import Model, Rows, Side
-from proxy.stats.demands import Certainty, DriftRule, Tolerance
-from proxy.stats.drift import ProfileWatch
-from proxy.stats.profile import build_profile
+from proxy.stats.basis.demands import Certainty, DriftRule, Tolerance
+from proxy.stats.reference.profile import build_profile
+from proxy.stats.watches.drift import ProfileWatch
 
 pytestmark = [pytest.mark.power, pytest.mark.timeout(1800)]
 NAMES = tuple(f"x{i}" for i in range(20))

@@ -34,10 +34,10 @@ from proxy.payload.features import Features
 from proxy.payload.learning import Learned, Pupil
 from proxy.payload.probabilities import sum_up
 from proxy.records import Scalar
-from proxy.stats.demands import Tolerance
-from proxy.stats.e_detector import Layout
-from proxy.stats.profile import build_profile
-from proxy.stats.streams import watch_columns
+from proxy.stats.basis.demands import Tolerance
+from proxy.stats.engine.e_detector import Layout
+from proxy.stats.engine.streams import watch_columns
+from proxy.stats.reference.profile import build_profile
 
 pytestmark = [pytest.mark.power, pytest.mark.timeout(1800)]
 SIZES = (10, 20, 50, 100, 200, 400)

@@ -15,12 +15,12 @@ from proxy.monitors.input_drift import InputDrift
 from proxy.monitors.settings import DriftSettings
 from proxy.records import AlarmName, Discrepancy, Insight, Model, Rows, Scalar, Separation, Side
 from proxy.records import Verdict as Said
-from proxy.stats.design_matrix import DesignMatrix
-from proxy.stats.domain_classifier import separate
-from proxy.stats.insight import Question, explain
-from proxy.stats.mmd import discrepancy
-from proxy.stats.profile import build_profile
-from proxy.stats.samples import SampledRows
+from proxy.stats.explain.design_matrix import DesignMatrix
+from proxy.stats.explain.domain_classifier import separate
+from proxy.stats.explain.insight import Question, explain
+from proxy.stats.explain.mmd import discrepancy
+from proxy.stats.explain.samples import SampledRows
+from proxy.stats.reference.profile import build_profile
 from proxy.watcher.samples import Samples, Wish
 
 pytestmark = [pytest.mark.power, pytest.mark.timeout(1800)]

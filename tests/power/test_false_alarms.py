@@ -15,7 +15,7 @@ from proxy.monitors import Engine
 from proxy.monitors.input_drift import InputDrift
 from proxy.monitors.settings import DriftSettings
 from proxy.records import Model, Rows, Side
-from proxy.stats.profile import Profile, build_profile
+from proxy.stats.reference.profile import Profile, build_profile
 
 pytestmark = [pytest.mark.power, pytest.mark.timeout(3600)]
 YEAR = 525_600

@@ -21,7 +21,7 @@ from proxy.monitors import Engine
 from proxy.monitors.input_drift import InputDrift
 from proxy.monitors.settings import DriftSettings
 from proxy.records import Model, Rows, Scalar, Side, Verdict
-from proxy.stats.profile import build_profile
+from proxy.stats.reference.profile import build_profile
 
 pytestmark = [pytest.mark.power, pytest.mark.timeout(1800)]
 Columns = dict[str, list[Scalar]]

@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 
 from proxy.demo import flights, models
 from proxy.demo.flights import Flights
-from proxy.stats.certified_quality import LossCounter, Quality, build_quality, loss_counter
-from proxy.stats.demands import Certainty, Tolerance
-from proxy.stats.estimate import expect
-from proxy.stats.quality import Scored, score_row
-from proxy.stats.target import Answer, Target, TargetKind
-from proxy.stats.watch import Watch
+from proxy.stats.basis.demands import Certainty, Tolerance
+from proxy.stats.engine.watch import Watch
+from proxy.stats.quality.certified_quality import LossCounter, Quality, build_quality, loss_counter
+from proxy.stats.quality.estimate import expect
+from proxy.stats.quality.measures import Scored, score_row
+from proxy.stats.quality.target import Answer, Target, TargetKind
 
 pytestmark = [pytest.mark.power, pytest.mark.timeout(1800)]
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from proxy.stats.demands import Certainty
-from proxy.stats.latency import Timing, build_latency
-from proxy.stats.latency_watch import LatencyRule, LatencyWatch
+from proxy.stats.basis.demands import Certainty
+from proxy.stats.reference.latency import Timing, build_latency
+from proxy.stats.watches.latency_watch import LatencyRule, LatencyWatch
 
 pytestmark = [pytest.mark.power, pytest.mark.timeout(1800)]
 MONTH = 43_200

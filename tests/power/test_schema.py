@@ -11,7 +11,7 @@ from proxy.monitors.schema import Schema
 from proxy.monitors.settings import SchemaSettings
 from proxy.payload.schema import infer
 from proxy.records import Model, Rows, Scalar, Side, Verdict
-from proxy.stats.profile import build_profile
+from proxy.stats.reference.profile import build_profile
 
 pytestmark = [pytest.mark.power, pytest.mark.timeout(600)]
 N_SEEDS = 24

@@ -20,8 +20,8 @@ from proxy.monitors.input_drift import InputDrift
 from proxy.monitors.settings import DriftSettings, SlowDriftSettings
 from proxy.monitors.slow_drift import SlowDrift
 from proxy.records import Pace, Verdict
-from proxy.stats.drift import ProfileWatch
-from proxy.stats.profile import Profile, build_profile
+from proxy.stats.reference.profile import Profile, build_profile
+from proxy.stats.watches.drift import ProfileWatch
 
 pytestmark = [pytest.mark.power, pytest.mark.timeout(3600)]
 MONDAY_S = 1_699_833_600.0

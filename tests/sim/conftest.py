@@ -50,9 +50,9 @@ from proxy.records import (
     Side,
     StepKind,
 )
-from proxy.stats.floors import ErrorFloor, build_agreement
-from proxy.stats.latency import Timing, build_latency
-from proxy.stats.profile import build_profile
+from proxy.stats.reference.floors import ErrorFloor, build_agreement
+from proxy.stats.reference.latency import Timing, build_latency
+from proxy.stats.reference.profile import build_profile
 
 ROUTE = "/v1/models/{name}:predict"
 TARGET = "/v1/models/m:predict"

@@ -16,10 +16,10 @@ from proxy.certify.recorded import Recorded
 from proxy.monitors.settings import DriftSettings
 from proxy.payload.settings import Payload, Redact
 from proxy.records import Model, Rows, Scalar, Side
-from proxy.stats.demands import Certainty
-from proxy.stats.drift import profile_watch
-from proxy.stats.resampling import Subject
-from proxy.stats.self_test import self_test
+from proxy.stats.basis.demands import Certainty
+from proxy.stats.promise.resampling import Subject
+from proxy.stats.promise.self_test import self_test
+from proxy.stats.watches.drift import profile_watch
 
 Draw = Callable[[np.random.Generator, int], list[Scalar]]
 N = 5000

@@ -40,9 +40,9 @@ from proxy.records import (
     Scalar,
     Side,
 )
-from proxy.stats.floors import build_agreement
-from proxy.stats.latency import Timing, build_latency
-from proxy.stats.profile import build_profile
+from proxy.stats.reference.floors import build_agreement
+from proxy.stats.reference.latency import Timing, build_latency
+from proxy.stats.reference.profile import build_profile
 
 JSON = {"content-type": "application/json"}
 EXCHANGE = Exchange(

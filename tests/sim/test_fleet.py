@@ -18,7 +18,7 @@ from proxy.config import load
 from proxy.logs import QueueWriter
 from proxy.records import Alarm, AlarmName, AlarmState, Capture, Exchange, Message, Model, Position
 from proxy.replay import replay
-from proxy.stats.profile import build_profile
+from proxy.stats.reference.profile import build_profile
 from proxy.telemetry.journal import Entry
 from proxy.watcher.membership import Membership
 from proxy.watcher.process import Watcher

@@ -37,10 +37,10 @@ from proxy.records import (
     StepKind,
     Truth,
 )
-from proxy.stats.certified_quality import build_quality
-from proxy.stats.profile import Profile
-from proxy.stats.quality import Scored, score_row
-from proxy.stats.target import Answer, Target, TargetKind
+from proxy.stats.quality.certified_quality import build_quality
+from proxy.stats.quality.measures import Scored, score_row
+from proxy.stats.quality.target import Answer, Target, TargetKind
+from proxy.stats.reference.profile import Profile
 
 TICK_S: Final = 10.0
 PER_TICK: Final = 8

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from proxy.benchmark import Benchmark, dump
-from proxy.stats.profile import build_profile
+from proxy.stats.reference.profile import build_profile
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 Fixture = Any

@@ -11,7 +11,7 @@ import numpy as np
 from proxy import benchmark
 from proxy.benchmark import Benchmark, ReferenceSample
 from proxy.records import Scalar
-from proxy.stats.profile import build_profile
+from proxy.stats.reference.profile import build_profile
 
 Fixture = Any
 """Classes of the conftest, which cannot be imported."""

@@ -20,7 +20,7 @@ from proxy.payload.learning import Learned
 from proxy.payload.schema import infer
 from proxy.payload.tensor import Basis
 from proxy.records import Side
-from proxy.stats.profile import build_profile
+from proxy.stats.reference.profile import build_profile
 
 RNG = np.random.default_rng(0)
 BENCHMARK = Benchmark(

@@ -28,12 +28,12 @@ from proxy.payload.schema import infer
 from proxy.payload.settings import Payload, Redact
 from proxy.payload.tensor import Basis
 from proxy.records import Exchange, Model, Pair, Position, Rows, Scalar, Side
-from proxy.stats.demands import Certainty, DriftRule, Tolerance
-from proxy.stats.floors import ErrorFloor, build_agreement
-from proxy.stats.latency import Timing, build_latency
-from proxy.stats.profile import build_profile
-from proxy.stats.resampling import Replayed
-from proxy.stats.self_test import SelfTest, detectable
+from proxy.stats.basis.demands import Certainty, DriftRule, Tolerance
+from proxy.stats.promise.resampling import Replayed
+from proxy.stats.promise.self_test import SelfTest, detectable
+from proxy.stats.reference.floors import ErrorFloor, build_agreement
+from proxy.stats.reference.latency import Timing, build_latency
+from proxy.stats.reference.profile import build_profile
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 Path: TypeAlias = "tuple[str | int, ...]"

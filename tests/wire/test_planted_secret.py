@@ -29,8 +29,8 @@ from proxy import benchmark
 from proxy.payload.schema import infer
 from proxy.records import Model as CertifiedModel
 from proxy.records import Rows, Side
-from proxy.stats.floors import ErrorFloor
-from proxy.stats.profile import build_profile
+from proxy.stats.reference.floors import ErrorFloor
+from proxy.stats.reference.profile import build_profile
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "sk-planted-9f8e7d6c5b4a3210"  # noqa: S105 - planted to be looked for

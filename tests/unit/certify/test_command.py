@@ -15,9 +15,9 @@ from proxy.certify.certify import Order
 from proxy.certify.command import MAX_NOTES, Bars, run, show, write
 from proxy.certify.files import CertifyError
 from proxy.relay.settings import Models, Upstream
-from proxy.stats.floors import ErrorFloor
-from proxy.stats.latency import Timing, build_latency
-from proxy.stats.profile import build_profile
+from proxy.stats.reference.floors import ErrorFloor
+from proxy.stats.reference.latency import Timing, build_latency
+from proxy.stats.reference.profile import build_profile
 
 
 def benchmark(n_warnings: int = 0) -> Benchmark:

@@ -10,7 +10,7 @@ from proxy.certify.recorded import Recorded
 from proxy.payload.decode import Decoder
 from proxy.payload.settings import Payload, Redact
 from proxy.records import Model, Rows, Scalar, Side
-from proxy.stats.profile import build_profile
+from proxy.stats.reference.profile import build_profile
 
 
 def rows(side: Side, columns: dict[str, list[Scalar]]) -> Rows:

@@ -11,7 +11,7 @@ from proxy.certify.files import CertifyError
 from proxy.certify.quality import Labels, Told, certify_quality, read_labels, told_of
 from proxy.certify.recorded import Recorded, read_requests
 from proxy.records import Model, Rows, Scalar, Side
-from proxy.stats.target import TargetKind
+from proxy.stats.quality.target import TargetKind
 from proxy.windows.labelled import Wish
 
 CANDIDATE, STABLE = Model.CANDIDATE, Model.STABLE

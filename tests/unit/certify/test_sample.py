@@ -10,7 +10,7 @@ import numpy as np
 
 from proxy.certify.sample import MAX_CELLS, keep_sample
 from proxy.records import Scalar
-from proxy.stats.profile import build_profile
+from proxy.stats.reference.profile import build_profile
 
 RNG = np.random.default_rng(0)
 

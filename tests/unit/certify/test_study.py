@@ -15,7 +15,7 @@ from proxy.certify.rows import RowMaker
 from proxy.certify.study import Studied, Study
 from proxy.payload.settings import Payload, Redact
 from proxy.records import Scalar
-from proxy.stats.reference import build_column
+from proxy.stats.reference.column import build_column
 
 N = 20_000
 

@@ -7,8 +7,8 @@ from io import StringIO
 from rich.console import Console
 
 from proxy.certify.telling import MAX_SEEN, show_self_test, tell_replayed
-from proxy.stats.resampling import Replayed
-from proxy.stats.self_test import Detectable, SelfTest
+from proxy.stats.promise.resampling import Replayed
+from proxy.stats.promise.self_test import Detectable, SelfTest
 
 REPLAYED = Replayed(
     ticks=20_000,

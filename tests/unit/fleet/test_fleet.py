@@ -13,9 +13,9 @@ import pytest
 from proxy.fleet.fleet import Fleet, Identity
 from proxy.fleet.settings import FleetSettings
 from proxy.records import Model, Rows, Side
-from proxy.stats.demands import Certainty, DriftRule, Tolerance
-from proxy.stats.drift import ProfileWatch
-from proxy.stats.profile import build_profile
+from proxy.stats.basis.demands import Certainty, DriftRule, Tolerance
+from proxy.stats.reference.profile import build_profile
+from proxy.stats.watches.drift import ProfileWatch
 
 TICK_S = 10.0
 START = 1_700_000_000.0

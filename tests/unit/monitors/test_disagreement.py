@@ -12,8 +12,8 @@ from proxy.monitors import Engine
 from proxy.monitors.disagreement import Disagreement
 from proxy.monitors.settings import AgreementSettings
 from proxy.records import Finding, Model, Pair, Rows, Scalar, Side, Verdict
-from proxy.stats.floors import build_agreement
-from proxy.stats.profile import Profile
+from proxy.stats.reference.floors import build_agreement
+from proxy.stats.reference.profile import Profile
 
 ENGINE = Engine(tick_s=1.0)
 SETTINGS = AgreementSettings()

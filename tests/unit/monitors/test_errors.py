@@ -19,8 +19,8 @@ from proxy.records import (
     Undecodable,
     Verdict,
 )
-from proxy.stats.floors import ErrorFloor
-from proxy.stats.profile import Profile
+from proxy.stats.reference.floors import ErrorFloor
+from proxy.stats.reference.profile import Profile
 
 ENGINE = Engine(tick_s=1.0)
 BENCHMARK = Benchmark(

@@ -12,7 +12,7 @@ from proxy.monitors import Engine
 from proxy.monitors.input_drift import InputDrift
 from proxy.monitors.settings import DriftSettings
 from proxy.records import Finding, Model, Rows, Scalar, Side, Verdict
-from proxy.stats.profile import build_profile
+from proxy.stats.reference.profile import build_profile
 
 ENGINE = Engine(tick_s=1.0)
 SETTINGS = DriftSettings(unmeasured_design_effect=1.0)

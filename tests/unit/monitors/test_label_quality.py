@@ -22,10 +22,10 @@ from proxy.records import (
     TruthValue,
     Verdict,
 )
-from proxy.stats.certified_quality import build_quality
-from proxy.stats.profile import Profile
-from proxy.stats.quality import score_row
-from proxy.stats.target import Answer, Target, TargetKind
+from proxy.stats.quality.certified_quality import build_quality
+from proxy.stats.quality.measures import score_row
+from proxy.stats.quality.target import Answer, Target, TargetKind
+from proxy.stats.reference.profile import Profile
 
 ENGINE = Engine(tick_s=1.0)
 CANDIDATE, STABLE = Model.CANDIDATE, Model.STABLE

@@ -10,8 +10,8 @@ from proxy.monitors import Engine
 from proxy.monitors.latency import Latency
 from proxy.monitors.settings import LatencySettings
 from proxy.records import Exchange, Failure, Finding, Model, Position, Stream, Verdict
-from proxy.stats.latency import Timing, build_latency
-from proxy.stats.profile import Profile
+from proxy.stats.reference.latency import Timing, build_latency
+from proxy.stats.reference.profile import Profile
 
 ENGINE = Engine(tick_s=1.0)
 

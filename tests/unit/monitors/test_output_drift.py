@@ -10,8 +10,8 @@ from proxy.monitors import Engine
 from proxy.monitors.output_drift import OutputDrift
 from proxy.monitors.settings import DriftSettings
 from proxy.records import Case, Finding, Model, Rows, Scalar, Side, Verdict
-from proxy.stats.conditional import Answered, build_conditional
-from proxy.stats.profile import Profile, build_profile
+from proxy.stats.reference.conditional import Answered, build_conditional
+from proxy.stats.reference.profile import Profile, build_profile
 
 ENGINE = Engine(tick_s=1.0)
 SETTINGS = DriftSettings(unmeasured_design_effect=1.0)

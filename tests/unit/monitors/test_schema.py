@@ -12,7 +12,7 @@ from proxy.monitors.schema import Schema
 from proxy.monitors.settings import SchemaSettings
 from proxy.payload.schema import infer
 from proxy.records import Finding, Model, Rows, Scalar, Side, Undecodable, Verdict
-from proxy.stats.profile import build_profile
+from proxy.stats.reference.profile import build_profile
 
 ENGINE = Engine(tick_s=1.0)
 RNG = np.random.default_rng(1)

@@ -10,7 +10,7 @@ from proxy.monitors.input_drift import InputDrift
 from proxy.monitors.settings import DriftSettings, SlowDriftSettings
 from proxy.monitors.slow_drift import SlowDrift
 from proxy.records import AlarmName, Finding, Model, Rows, Side, Verdict
-from proxy.stats.profile import build_profile
+from proxy.stats.reference.profile import build_profile
 
 DAY_S = 86_400.0
 TICK_S = DAY_S / 8

@@ -10,7 +10,7 @@ from proxy.monitors import Engine
 from proxy.monitors.settings import ThroughputSettings
 from proxy.monitors.throughput import Throughput, saturation
 from proxy.records import Exchange, Finding, Model, Position, Verdict
-from proxy.stats.profile import Profile
+from proxy.stats.reference.profile import Profile
 
 ENGINE = Engine(tick_s=10.0)
 BENCHMARK = Benchmark(

@@ -24,7 +24,7 @@ from proxy.records import (
     Rows,
     Side,
 )
-from proxy.stats.profile import Profile
+from proxy.stats.reference.profile import Profile
 from proxy.watcher.assembly import (
     apart_of,
     categories_of,

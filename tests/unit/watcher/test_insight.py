@@ -33,9 +33,9 @@ from proxy.records import (
     Transition,
     Verdict,
 )
-from proxy.stats.insight import Question
-from proxy.stats.profile import build_profile
-from proxy.stats.samples import SampledRows
+from proxy.stats.explain.insight import Question
+from proxy.stats.explain.samples import SampledRows
+from proxy.stats.reference.profile import build_profile
 from proxy.watcher.insight import MODULE, Explainer, ExplainError, ask
 from proxy.watcher.samples import Samples
 

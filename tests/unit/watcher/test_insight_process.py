@@ -9,8 +9,8 @@ import msgspec
 import pytest
 
 from proxy.records import AlarmName, Insight
-from proxy.stats.insight import Question
-from proxy.stats.samples import SampledRows
+from proxy.stats.explain.insight import Question
+from proxy.stats.explain.samples import SampledRows
 
 EMPTY = Question(
     alarm=AlarmName.INPUT_DRIFT,

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from proxy.records import Model, Rows, Side
-from proxy.stats.certified_quality import Quality, build_quality
-from proxy.stats.estimate import Trust
-from proxy.stats.quality import score_row
-from proxy.stats.target import Answer, MisfitError, Target, TargetKind
+from proxy.stats.quality.certified_quality import Quality, build_quality
+from proxy.stats.quality.estimate import Trust
+from proxy.stats.quality.measures import score_row
+from proxy.stats.quality.target import Answer, MisfitError, Target, TargetKind
 from proxy.windows.labelled import Labelled, Wish
 
 BINARY = Target(kind=TargetKind.PROBABILITY, column="prediction")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.records import Fate, Model, Truth
-from proxy.stats.target import Answer
+from proxy.stats.quality.target import Answer
 from proxy.windows.labels import MAX_EARLY, SAVED_REQUESTS, Asked, LabelStore, Room, values_of
 
 ROOM = Room(max_rows=1000, max_bytes=10_000_000, horizon_s=3600.0, early_s=60.0)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.stats.pooling import Tally
+from proxy.stats.engine.pooling import Tally
 from proxy.windows.ledger import Fold, Ledger, Sum, tick_number
 
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from proxy.records import Model, Verdict
-from proxy.stats.certified_quality import build_quality
-from proxy.stats.demands import Certainty, Tolerance
-from proxy.stats.quality import Scored, score_row
-from proxy.stats.target import Answer, Target, TargetKind
+from proxy.stats.basis.demands import Certainty, Tolerance
+from proxy.stats.quality.certified_quality import build_quality
+from proxy.stats.quality.measures import Scored, score_row
+from proxy.stats.quality.target import Answer, Target, TargetKind
 from proxy.windows.losses import MAX_QUEUED, LossWatch
 
 TARGET = Target(kind=TargetKind.CLASS, column="prediction")

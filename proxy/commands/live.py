@@ -1,0 +1,132 @@
+"""Take the next rows of a running sidecar as the reference: `stablehand learn`.
+
+The sidecar collects, this process asks how far it is, fetches what was kept and makes the benchmark
+of it. Nothing is written before it is whole; whoever interrupts leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeVar
+
+import msgspec
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from proxy import clock
+from proxy.certify.command import Bars, show, write
+from proxy.certify.files import CertifyError
+from proxy.certify.live import Lately, certify_lately
+from proxy.commands.console import AdminError, ask
+from proxy.records import Rows
+
+POLL_S: Final = 1.0
+PATH: Final = "reference"
+_Answer = TypeVar("_Answer")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What is wanted from which sidecar."""
+
+    admin: str
+    token: str
+    rows: int
+    keep_sample: int
+    force: bool
+    """Also while an alarm fires."""
+
+
+class _State(msgspec.Struct, frozen=True):
+    state: str
+    wanted: int
+    rows: int
+    unreadable: int
+    parts: int
+    answers: dict[str, int]
+    failed: dict[str, dict[str, int]]
+    disturbed: list[str]
+    names: dict[str, str] = {}
+
+
+class _Part(msgspec.Struct, frozen=True):
+    bodies: list[Rows]
+    timings: dict[str, list[tuple[float, int, int]]]
+
+
+async def learn(wish: Wish, output: Path, console: Console) -> None:
+    """Collect, certify, write, and tell what was learned.
+
+    Raises:
+        AdminError: nobody answers, the sidecar refuses, forgot, or an alarm fired meanwhile.
+        CertifyError: nothing could be read, or the benchmark cannot be written.
+    """
+    if not output.parent.is_dir():
+        raise CertifyError(f"{output}: the folder does not exist; make it, or choose another -o")
+    columns = (TextColumn("{task.description:<36}"), BarColumn(), MofNCompleteColumn())
+    try:
+        with Progress(*columns, console=console, transient=True) as bars:
+            lately = await _collect(wish, bars)
+            rng = np.random.default_rng()
+            benchmark = certify_lately(lately, Bars(bars), rng, wish.keep_sample)
+    finally:
+        # What is not wanted any more does not stay in the sidecar's memory.
+        with suppress(AdminError):
+            await _order(wish, 0)
+    write(benchmark, output)
+    show(benchmark, console)
+    console.print(f"Benchmark written to {output}; name it as `benchmark` and reload")
+
+
+async def _collect(wish: Wish, bars: Progress) -> Lately:
+    """Let the sidecar collect, wait until it has, and fetch what it kept.
+
+    Raises:
+        AdminError: see `learn`.
+    """
+    await _order(wish, wish.rows)
+    task = bars.add_task("rows of the traffic", total=wish.rows)
+    while True:
+        state = await _fetch(wish, PATH, _State)
+        if state.wanted != wish.rows:
+            raise AdminError("the sidecar forgot the collection: it was started again; begin anew")
+        bars.update(task, completed=state.rows)
+        if state.disturbed and not wish.force:
+            raise AdminError(
+                f"{', '.join(state.disturbed)} fires: a reference of this traffic would certify "
+                "the fault; wait until it is resolved, or use --force"
+            )
+        if state.state == "complete":
+            break
+        await asyncio.sleep(POLL_S)
+    bodies: list[Rows] = []
+    timings: dict[str, list[tuple[float, int, int]]] = {}
+    for number in range(state.parts):
+        part = await _fetch(wish, f"{PATH}?part={number}", _Part)
+        bodies += part.bodies
+        timings |= part.timings
+    return Lately(
+        bodies=bodies,
+        timings=timings,
+        answers=state.answers,
+        failed=state.failed,
+        names=state.names,
+        utc_offset_s=clock.utc_offset_s(),
+    )
+
+
+async def _order(wish: Wish, rows: int) -> None:
+    body = json.dumps({"rows": rows, "force": wish.force}).encode()
+    await ask(wish.admin, wish.token, PATH, body)
+
+
+async def _fetch(wish: Wish, path: str, kind: type[_Answer]) -> _Answer:
+    try:
+        return msgspec.json.decode(await ask(wish.admin, wish.token, path), type=kind)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        raise AdminError(f"{wish.admin} is not a stablehand of this version ({error})") from error

@@ -1,0 +1,1 @@
+"""What everything else is made of: bins, functionals of them, bets on these, intervals, hours."""

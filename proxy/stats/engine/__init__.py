@@ -1,0 +1,1 @@
+"""How evidence grows: streams, e-detectors, the life of a breach, and what is concluded from it."""

@@ -1,0 +1,141 @@
+"""The evidence of a watch as bytes, so that a restarted watcher goes on where it was killed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+import msgspec
+import numpy as np
+from msgspec import Struct
+
+from proxy.stats.engine.e_detector import EDetector, Singles
+from proxy.stats.engine.recovery import Recovery
+from proxy.stats.engine.watch import Breach, Watch
+
+
+class _Recovery(Struct, frozen=True):
+    stream: int
+    score: bytes
+    limit: float
+    bets: tuple[float, float]
+    design_effect: float
+    wealth: tuple[float, float]
+    healthy: float = 0.0
+
+
+class _Breach(Struct, frozen=True):
+    n_ticks: int
+    onset: int
+    confirmation: bytes
+    fresh: bytes
+    recoveries: tuple[_Recovery, ...]
+
+
+class _State(Struct, frozen=True):
+    fingerprint: bytes
+    wealth: bytes
+    breach: _Breach | None
+
+
+def fingerprint(watch: Watch) -> bytes:
+    """Give a hash of what is watched and how: evidence fits no other."""
+    digest = hashlib.sha256()
+    for stream in watch.certified:
+        digest.update(stream.name.encode())
+        digest.update(stream.table.growth.tobytes())
+        if stream.season is not None:
+            digest.update(msgspec.json.encode(stream.season))
+    return digest.digest()[:16]
+
+
+def save(watch: Watch) -> bytes:
+    """Give the evidence of a watch. The picture of the last ticks is not kept."""
+    breach = watch.breach
+    state = _State(
+        fingerprint=fingerprint(watch),
+        wealth=watch.detector.wealth.tobytes(),
+        breach=None
+        if breach is None
+        else _Breach(
+            breach.n_ticks,
+            breach.onset,
+            breach.confirmation.tobytes(),
+            breach.fresh.wealth.tobytes(),
+            tuple(_pack(stream, recovery) for stream, recovery in breach.recoveries.items()),
+        ),
+    )
+    return msgspec.msgpack.encode(state)
+
+
+def load(watch: Watch, raw: bytes) -> bool:
+    """Go on from saved evidence; false, and no change, when it does not fit this watch."""
+    try:
+        state = msgspec.msgpack.decode(raw, type=_State)
+    except (msgspec.DecodeError, ValueError):
+        return False
+    size = watch.detector.wealth.nbytes
+    if state.fingerprint != fingerprint(watch) or len(state.wealth) != size:
+        return False
+    breach = state.breach
+    if breach is not None and (
+        len(breach.confirmation) != size or len(breach.fresh) != size or not breach.recoveries
+    ):
+        return False
+    watch.detector.wealth = _singles(state.wealth)
+    watch.breach = None if breach is None else _unpack(watch.detector, breach)
+    return True
+
+
+def save_all(watches: Mapping[str, Watch]) -> bytes:
+    """Give the evidence of several watches."""
+    return msgspec.msgpack.encode({name: save(watch) for name, watch in watches.items()})
+
+
+def load_all(watches: Mapping[str, Watch], raw: bytes) -> bool:
+    """Go on from the evidence of several watches; false when any of them does not fit.
+
+    Those that fit go on, the others start fresh.
+    """
+    try:
+        saved = msgspec.msgpack.decode(raw, type=dict[str, bytes])
+    except (msgspec.DecodeError, ValueError):
+        return False
+    fitted = [load(watch, saved.get(name, b"")) for name, watch in watches.items()]
+    return bool(fitted) and all(fitted)
+
+
+def _pack(stream: int, recovery: Recovery) -> _Recovery:
+    return _Recovery(
+        stream,
+        recovery.score.tobytes(),
+        recovery.limit,
+        (recovery.tick_bet, recovery.row_bet),
+        recovery.design_effect,
+        (recovery.tick_wealth, recovery.row_wealth),
+        recovery.healthy,
+    )
+
+
+def _unpack(detector: EDetector, saved: _Breach) -> Breach:
+    fresh = detector.sibling()
+    fresh.wealth = _singles(saved.fresh)
+    recoveries = {
+        item.stream: Recovery(
+            score=np.frombuffer(item.score, dtype=np.float64).copy(),
+            limit=item.limit,
+            tick_bet=item.bets[0],
+            row_bet=item.bets[1],
+            design_effect=item.design_effect,
+            tick_wealth=item.wealth[0],
+            row_wealth=item.wealth[1],
+            healthy=item.healthy,
+        )
+        for item in saved.recoveries
+    }
+    confirmation = _singles(saved.confirmation)
+    return Breach(saved.n_ticks, saved.onset, confirmation, fresh, recoveries)
+
+
+def _singles(raw: bytes) -> Singles:
+    return np.frombuffer(raw, dtype=np.float32).copy()

@@ -1,0 +1,323 @@
+"""The life of a breach: found, confirmed on later data, recovered from, with the streams to blame.
+
+A `Watch` is the engine of every monitor. Rows are counted into `pending`; `tick` folds them. Three
+evidences are kept apart: the detector's, which latches a breach at the threshold; the
+confirmation's, an e-process on data after the breach only, so that a false breach is confirmed with
+probability at most exp(-confirmation); and the recovery's, a reverse bet on every blamed stream.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from proxy.stats.basis.demands import Certainty
+from proxy.stats.basis.functionals import Bins, Floats
+from proxy.stats.engine.e_detector import EDetector, Layout, Singles
+from proxy.stats.engine.history import FINE_TICKS, CountHistory, ExpectedCounts, onset_ticks
+from proxy.stats.engine.recovery import Recovery, recovery_of
+from proxy.stats.engine.streams import WatchedStream
+
+MAX_BLAMED: Final = 16
+PRIOR_PART: Final = 0.1
+"""Part of the confirmation that is bet on all streams alike, in case the blame was wrong."""
+RECOVERING: Final = math.log(10)
+"""Below this recovery has not begun: evidence of another breach is counted from here on."""
+CALM: Final = 0.75
+"""A breach is not over while fresh evidence is beyond this part of the threshold."""
+PLAIN: Final = 0.8
+"""The location is named as the carrier when it has this part of the strongest log evidence."""
+MOSTLY: Final = 0.9
+"""Part of the rows that must have been compared with something to say with what."""
+LARGEST_CONFIRMATION: Final = 1e9
+
+
+@dataclass(slots=True)
+class Breach:
+    """What is known about the breach that lasts."""
+
+    n_ticks: int
+    """Ticks since the evidence crossed the threshold."""
+    onset: int
+    """Ticks since the estimated onset."""
+    confirmation: Singles
+    """float array [bets]: wealth on data after the breach."""
+    fresh: EDetector
+    """Evidence since recovery last had not begun: what remains when the breach is over."""
+    recoveries: dict[int, Recovery] = field(default_factory=dict)
+    """By blamed stream, the strongest first."""
+    carriers: dict[int, int] = field(default_factory=dict)
+    """By blamed stream: the functional that carried the evidence when it was last bad."""
+    n_recovering: int = 0
+    """Ticks since recovery began."""
+    spoke: bool | None = None
+    """Whether the last tick raised the confirmation, before its bound. `None`: it had no rows."""
+
+
+class Watch:
+    """The engine of one monitor: streams in, breach and recovery out."""
+
+    def __init__(self, streams: Sequence[WatchedStream], certainty: Certainty) -> None:
+        """Make an engine without evidence; its memory is fixed from now on."""
+        self.streams = tuple(streams)
+        """As compared with now; a stream with a season changes with the hour."""
+        self.certified = self.streams
+        """As they were in the beginning: what evidence is saved for."""
+        self._resolve_evidence = certainty.resolve_evidence
+        layout = Layout([s.table for s in streams], [s.weight for s in streams])
+        self.layout = layout
+        self.detector = EDetector(layout, certainty.run_length_ticks, certainty.min_ticks)
+        self.history = CountHistory(layout.n_bins)
+        self._expected: ExpectedCounts | None = None
+        self.pending: Singles = np.zeros(layout.n_bins, dtype=np.float32)
+        self.breach: Breach | None = None
+        self.ticks_without_rows = 0
+        self._n_calm = 0
+
+    def add(self, stream: int, bins: Bins) -> None:
+        """Count rows of a stream, given the bin of each."""
+        place = self.layout.bins[stream]
+        self.pending[place] += np.bincount(bins, minlength=place.stop - place.start)
+
+    def add_counts(self, stream: int, counts: Bins) -> None:
+        """Count rows of a stream, given the number of rows in each bin."""
+        self.pending[self.layout.bins[stream]] += counts
+
+    def enter(self, changed: Mapping[int, WatchedStream]) -> None:
+        """Compare streams with other masses from now on: another hour of the day has begun."""
+        streams = list(self.streams)
+        for place, stream in changed.items():
+            streams[place] = stream
+            self.layout.swap(place, stream.table)
+        self.streams = tuple(streams)
+        if self._expected is None:
+            self._expected = ExpectedCounts(self.layout, self.history.n_ticks)
+        for place, stream in changed.items():
+            self._expected.set(place, stream.masses)
+
+    def tick(self) -> None:
+        """Fold what was counted since the last tick."""
+        counts, self.pending = self.pending, np.zeros_like(self.pending)
+        if not counts.any():
+            self.ticks_without_rows += 1
+            if self.breach is not None:
+                self.breach.spoke = None
+            return
+        self.ticks_without_rows = 0
+        self._n_calm += 1
+        self.history.push(counts)
+        if self._expected is not None:
+            self._expected.push(counts)
+        factors = self.detector.score(counts)
+        self.detector.fold(factors)
+        if self.breach is not None:
+            self._follow(self.breach, counts, factors)
+        elif self.detector.evidence() >= self.detector.threshold:
+            self._begin()
+
+    @property
+    def evidence(self) -> float:
+        """The log e-value of the detector; in a breach at least the threshold."""
+        evidence = self.detector.evidence()
+        return evidence if self.breach is None else max(evidence, self.detector.threshold)
+
+    @property
+    def confirmation(self) -> float:
+        """The log e-value of the data after the breach; 0 without a breach."""
+        if self.breach is None or self.breach.n_ticks == 0:
+            return 0.0
+        wealth = float(self.breach.confirmation.sum(dtype=np.float64))
+        return math.log(max(wealth, 1e-30))
+
+    @property
+    def spoke(self) -> bool | None:
+        """Whether the last tick's rows speak for the breach; `None` without rows or breach."""
+        return None if self.breach is None else self.breach.spoke
+
+    @property
+    def recovery(self) -> float:
+        """The log e-value for "no longer bad" of the blamed stream that recovered least."""
+        if self.breach is None:
+            return 0.0
+        return min(recovery.evidence() for recovery in self.breach.recoveries.values())
+
+    def blamed(self) -> list[int]:
+        """Give the streams to blame, the strongest first; empty without a breach."""
+        return [] if self.breach is None else list(self.breach.recoveries)
+
+    def strongest(self) -> int:
+        """Give the stream with most evidence."""
+        return int(np.argmax(self.layout.weights * self.detector.stream_wealth()))
+
+    def carrier(self, stream: int) -> int:
+        """Give the functional of a stream that carries its evidence; its location if that will do.
+
+        While a breach recovers, it is the one that carried the breach.
+        """
+        if self.breach is not None and stream in self.breach.carriers:
+            return self.breach.carriers[stream]
+        evidence = np.log1p(self.detector.wealth[self.layout.bets[stream]])
+        best = int(np.argmax(evidence))
+        # The first functional of a numeric column is its location, which people understand best.
+        owners = self.streams[stream].table.functional
+        first = float(evidence[owners == 0].max())
+        return 0 if first >= PLAIN * float(evidence[best]) else int(owners[best])
+
+    def stream_evidence(self, stream: int) -> float:
+        """Give the log e-value of one stream, at least 0."""
+        wealth = float(self.detector.wealth[self.layout.bets[stream]].mean(dtype=np.float64))
+        return math.log(max(1.0, wealth))
+
+    def current(self, stream: int) -> Floats:
+        """Give the counts of a stream since the breach began, else of the last calm ticks."""
+        return self.history.last(self._ticks_shown(), self.layout.bins[stream])
+
+    def seen(self, stream: int) -> WatchedStream:
+        """Give a stream as it was compared with over the ticks of `current`.
+
+        With a season these ticks may have met several slots: then its masses are their mixture.
+        """
+        return self._mixed(stream, self._ticks_shown())
+
+    def expected_over(self, stream: int, n_ticks: int) -> Floats | None:
+        """Give the masses that the last ticks were compared with; `None`: most with nothing."""
+        if self._expected is None:
+            return None
+        shown = float(self.history.last(n_ticks, self.layout.bins[stream]).sum())
+        return self._expected.masses(stream, n_ticks, least=MOSTLY * shown)
+
+    def _ticks_shown(self) -> int:
+        return min(FINE_TICKS, self._n_calm) if self.breach is None else self.breach.onset
+
+    def _mixed(self, stream: int, n_ticks: int) -> WatchedStream:
+        watched = self.streams[stream]
+        masses = None if self._expected is None else self._expected.masses(stream, n_ticks)
+        return watched if masses is None else replace(watched, masses=masses)
+
+    def reset(self) -> None:
+        """Forget the evidence and the breach, not the picture of the last ticks."""
+        self.detector.reset()
+        self.breach = None
+        self._n_calm = 0
+        self.pending[:] = 0
+
+    def _begin(self) -> None:
+        """Latch a breach: fix whom to blame, what to confirm and what recovery would mean."""
+        wealth = self.detector.wealth
+        weights = self.layout.bet_weights
+        posterior = weights * wealth
+        posterior = (1 - PRIOR_PART) * posterior / posterior.sum() + PRIOR_PART * weights
+        breach = Breach(0, 1, posterior.astype(np.float32), self.detector.sibling())
+        strongest = self.strongest()
+        score = self.score(strongest)
+        breach.onset = onset_ticks(self.history.ticks(self.layout.bins[strongest]), score)
+        self.breach = breach
+        self._blame(breach)
+
+    def _follow(self, breach: Breach, counts: Singles, factors: Singles) -> None:
+        """Take one more tick of a breach, and end it when every blamed stream recovered."""
+        breach.n_ticks += 1
+        breach.onset += 1
+        grown = breach.confirmation * np.exp(factors)
+        # At the bound the sum only wavers: the clearest breach would never seem to go on.
+        before = breach.confirmation.sum(dtype=np.float64)
+        breach.spoke = bool(grown.sum(dtype=np.float64) > before)
+        breach.confirmation = np.minimum(grown, np.float32(LARGEST_CONFIRMATION))
+        for stream, recovery in breach.recoveries.items():
+            moved = 0.0
+            if self.streams[stream] is not self.certified[stream]:
+                moved = float(self.streams[stream].masses @ recovery.score) - recovery.healthy
+            recovery.fold(counts[self.layout.bins[stream]].astype(np.float64), moved)
+        if self.recovery < RECOVERING:
+            breach.fresh.reset()
+            breach.n_recovering = 0
+            self._blame(breach)
+            return
+        breach.n_recovering += 1
+        breach.fresh.fold(factors)
+        if breach.fresh.evidence() >= breach.fresh.threshold:
+            # What was blamed recovers, but something else broke meanwhile: it is one breach.
+            self._blame(breach)
+            return
+        calm = breach.fresh.evidence() < CALM * breach.fresh.threshold
+        if self.recovery >= self._resolve_evidence and calm:
+            self.detector.wealth = breach.fresh.wealth
+            self._n_calm = breach.n_recovering
+            self.breach = None
+
+    def _blame(self, breach: Breach) -> None:
+        """Add the streams that e-BH rejects now to those to blame; they stay until recovery.
+
+        Source: Wang and Ramdas (2022), "False discovery rate control with e-values", JRSS-B 84(3),
+        section 4; for e-detectors: Dandapanthula and Ramdas (2025), arXiv 2501.04130.
+        """
+        breach.carriers = {}
+        for stream in self._guilty():
+            if stream in breach.recoveries or len(breach.recoveries) >= MAX_BLAMED:
+                continue
+            carrier = self.carrier(stream)
+            watched = self._mixed(stream, breach.onset)
+            breach.recoveries[stream] = recovery_of(
+                self.score(stream),
+                watched.masses,
+                self.history.last(breach.onset, self.layout.bins[stream]),
+                watched.design_effects[carrier],
+            )
+        explained = self._explained(list(breach.recoveries))
+        lasting = {
+            stream: recovery
+            for stream, recovery in breach.recoveries.items()
+            if recovery.evidence() < self._resolve_evidence and stream not in explained
+        }
+        breach.recoveries = lasting or breach.recoveries
+        breach.carriers = {stream: self.carrier(stream) for stream in breach.recoveries}
+
+    def _guilty(self) -> list[int]:
+        """Give the streams that e-BH rejects, with derived ones traced back to their members.
+
+        A shifted column also shifts its products with others, sometimes with more evidence: then
+        the column is blamed as soon as its own evidence is half of what an alarm needs.
+        """
+        weighted = self.layout.weights * self.detector.stream_wealth()
+        rejected = e_bh(weighted, self.detector)
+        likely = math.exp(self.detector.threshold / 2)
+        members = {name for stream in rejected for name in self.streams[stream].members}
+        suspects = [
+            stream
+            for stream, watched in enumerate(self.streams)
+            if watched.name in members and weighted[stream] >= likely and stream not in rejected
+        ]
+        suspects.sort(key=lambda stream: -weighted[stream])
+        guilty = rejected + suspects
+        explained = self._explained(guilty)
+        return [stream for stream in guilty if stream not in explained]
+
+    def _explained(self, guilty: Sequence[int]) -> set[int]:
+        """Give the derived streams of which a member is among the guilty."""
+        names = {self.streams[stream].name for stream in guilty}
+        return {stream for stream in guilty if self.streams[stream].members & names}
+
+    def score(self, stream: int) -> Floats:
+        """Give the evidence per row of a stream's bets, weighted by what they have won."""
+        wealth = self.detector.wealth[self.layout.bets[stream]].astype(np.float64)
+        total = wealth.sum()
+        weights = wealth / total if total > 0 else np.full(len(wealth), 1 / len(wealth))
+        score: Floats = self.streams[stream].table.growth.astype(np.float64) @ weights
+        return score
+
+
+def e_bh(weighted: NDArray[np.float64], detector: EDetector) -> list[int]:
+    """Give the streams to blame, the strongest first, and never none.
+
+    The k strongest are blamed, for the largest k with k * weighted wealth of the k-th >= A.
+    """
+    order = np.argsort(-weighted)
+    needed = math.exp(detector.threshold) / np.arange(1, len(order) + 1)
+    rejected = np.flatnonzero(weighted[order] >= needed)
+    n_blamed = int(rejected[-1]) + 1 if len(rejected) else 1
+    return [int(stream) for stream in order[:n_blamed]]

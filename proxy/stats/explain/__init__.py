@@ -1,0 +1,1 @@
+"""What people are told about a drift: columns, parts of the traffic, examples, samples apart."""

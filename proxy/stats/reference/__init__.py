@@ -1,0 +1,1 @@
+"""What was certified: columns, profiles, seasons, floors, and how they are made from rows."""

@@ -1,0 +1,1 @@
+"""What is watched with the engine: columns, classes, latency, rates, forms, days and weeks."""

@@ -1,0 +1,88 @@
+"""Learning from a running sidecar: what is refused before and while rows come in."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from rich.console import Console
+
+from proxy.certify.files import CertifyError
+from proxy.commands.console import AdminError
+from proxy.commands.live import Wish, learn
+
+STATE = {
+    "state": "collecting", "wanted": 100, "rows": 5, "unreadable": 0, "parts": 0,
+    "answers": {}, "failed": {}, "disturbed": [], "names": {},
+}  # fmt: skip
+
+
+@asynccontextmanager
+async def door(state: dict[str, object]) -> AsyncIterator[tuple[str, list[object]]]:
+    """Serve an admin door whose collection never moves; give its address and its orders."""
+    orders: list[object] = []
+
+    async def told(_: web.Request) -> web.Response:
+        return web.json_response(state)
+
+    async def order(request: web.Request) -> web.Response:
+        orders.append(json.loads(await request.read())["rows"])
+        return web.json_response({"wanted": 0})
+
+    app = web.Application()
+    app.router.add_get("/api/v1/reference", told)
+    app.router.add_post("/api/v1/reference", order)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}", orders
+    finally:
+        await runner.cleanup()
+
+
+def refused(folder: Path, state: dict[str, object]) -> tuple[str, list[object]]:
+    """Learn from a door; give the refusal and the orders that it was given."""
+
+    async def scenario() -> tuple[str, list[object]]:
+        async with door(state) as (admin, orders):
+            wish = Wish(admin=admin, token="", rows=100, keep_sample=0, force=False)
+            with pytest.raises(AdminError) as error:
+                await learn(wish, folder / "b.json", Console(file=StringIO()))
+            return str(error.value), orders
+
+    return asyncio.run(scenario())
+
+
+def test_an_alarm_that_fires_meanwhile_ends_it(tmp_path: Path) -> None:
+    """Nothing is written, and the sidecar is told to forget what it kept."""
+    message, orders = refused(tmp_path, STATE | {"disturbed": ["errors"]})
+    assert "errors fires" in message
+    assert "--force" in message
+    assert orders == [100, 0]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_sidecar_that_was_started_again_is_noticed(tmp_path: Path) -> None:
+    """Waiting for rows that nobody collects would never end."""
+    message, _ = refused(tmp_path, STATE | {"wanted": 0, "state": "none"})
+    assert "started again" in message
+
+
+def test_another_version_is_noticed(tmp_path: Path) -> None:
+    """An answer of another form is not guessed at."""
+    message, _ = refused(tmp_path, {"hello": 1})
+    assert "not a stablehand of this version" in message
+
+
+def test_a_missing_folder_is_told_before_anything_is_collected(tmp_path: Path) -> None:
+    """Nobody waits an hour to learn of a typing error."""
+    wish = Wish(admin="http://127.0.0.1:1", token="", rows=100, keep_sample=0, force=False)
+    with pytest.raises(CertifyError, match="the folder does not exist"):
+        asyncio.run(learn(wish, tmp_path / "gone" / "b.json", Console(file=StringIO())))

@@ -1,0 +1,67 @@
+"""Snapshots: evidence survives a restart bit by bit, and fits nothing else."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from proxy.stats.basis.demands import Certainty, Tolerance
+from proxy.stats.engine import snapshot
+from proxy.stats.engine.streams import watch_shares
+from proxy.stats.engine.watch import Watch
+
+
+def watch(share: float = 0.01) -> Watch:
+    """Give a watch on two shares."""
+    tolerance = Tolerance(effect=0.05)
+    streams = watch_shares("", {"a": share, "b": share}, 1000, tolerance, 1.0)
+    return Watch(streams, Certainty(run_length_ticks=1e6))
+
+
+def show(watched: Watch, ticks: int, n_bad: int) -> None:
+    """Show ticks of 100 rows with this many bad ones in the first stream."""
+    for _ in range(ticks):
+        bins = np.zeros(100, dtype=np.intp)
+        bins[:n_bad] = 1
+        watched.add(0, bins)
+        watched.add(1, np.zeros(100, dtype=np.intp))
+        watched.tick()
+
+
+@pytest.mark.parametrize("n_bad", [0, 3, 60])
+def test_going_on_is_the_same_as_never_having_stopped(n_bad: int) -> None:
+    """With and without a breach, evidence, confirmation and recovery go on where they were."""
+    original, restarted = watch(), watch()
+    show(original, 10, n_bad)
+    assert snapshot.load(restarted, snapshot.save(original))
+    for _ in range(30):
+        show(original, 1, 0)
+        show(restarted, 1, 0)
+        assert restarted.evidence == original.evidence
+        assert restarted.confirmation == original.confirmation
+        assert restarted.recovery == original.recovery
+        assert restarted.blamed() == original.blamed()
+
+
+def test_what_does_not_fit_is_refused_and_changes_nothing() -> None:
+    """Damaged bytes and evidence about another reference are refused."""
+    original, other = watch(), watch(0.02)
+    show(original, 10, 60)
+    raw = snapshot.save(original)
+    for wrong in (b"", b"x", raw[:-9], b"\x80"):
+        assert not snapshot.load(watch(), wrong)
+    assert not snapshot.load(other, raw)
+    assert other.breach is None
+
+
+def test_several_watches_together() -> None:
+    """All must fit; a missing one starts fresh and is reported."""
+    first, second = watch(), watch()
+    show(first, 10, 60)
+    raw = snapshot.save_all({"a": first, "b": second})
+    again = {"a": watch(), "b": watch()}
+    assert snapshot.load_all(again, raw)
+    assert again["a"].breach is not None
+    assert not snapshot.load_all({"a": watch(), "c": watch()}, raw)
+    assert not snapshot.load_all({"a": watch()}, b"junk")
+    assert not snapshot.load_all({}, raw)
