@@ -49,7 +49,7 @@ class Share(Struct, frozen=True, array_like=True):
     """What one replica publishes of one tick."""
 
     counts: bytes
-    """Packed by `stats.pooling`."""
+    """Packed by `stats.engine.pooling`."""
     telling: tuple[str, ...] = ()
     """Alarms that opened an incident which is not over on this replica."""
 
