@@ -41,7 +41,8 @@ class SlowDrift:
                 effect=watch.rule.tolerance.effect,
                 days=settings.days,
                 min_days=settings.min_days,
-                run_length_s=engine.expected_run_length_s / max(1, len(self._sides)),
+                # The sides share one budget: with two, each may err half as often.
+                run_length_s=engine.expected_run_length_s * len(self._sides),
             )
             watch.trend = Trend(watch.watch, demand)
         self._told: dict[tuple[str, str, str], float] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from proxy.benchmark import Benchmark
 from proxy.monitors import Engine
@@ -104,6 +105,20 @@ def test_a_steady_month_is_quiet() -> None:
     assert "10 whole days with rows are needed" in found[3].reason
     assert {one.verdict for one in found[12:]} == {Verdict.OK}
     assert found[-1].n_current > 0
+
+
+def test_inputs_and_answers_share_one_budget_of_false_tickets() -> None:
+    """The rates of both sides add up to one false ticket in the wanted time, not to more."""
+    engine = Engine(expected_run_length_s=100 * DAY_S)
+    sides = {
+        side: watch
+        for side in ("input", "candidate")
+        for watch in InputDrift(DriftSettings(), CERTIFIED, engine).sides().values()
+    }
+    SlowDrift(SlowDriftSettings(), engine, sides)
+    rates = [1 / watch.trend.demand.run_length_s for watch in sides.values() if watch.trend]
+    assert len(rates) == 2
+    assert sum(rates) == pytest.approx(1 / engine.expected_run_length_s)
 
 
 def test_a_compressed_clock_stays_silent() -> None:
