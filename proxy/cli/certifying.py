@@ -112,7 +112,10 @@ def learn(
     admin: Admin = HERE,
     token: Token = "",
 ) -> None:
-    """Take the next rows of a running sidecar's traffic as the reference."""
+    """Take the next rows of the live traffic as the reference.
+
+    For models whose training data cannot be had: how they behave now becomes what is normal.
+    """
     from proxy.certify.files import CertifyError
     from proxy.commands.console import AdminError
     from proxy.commands.live import Wish

@@ -30,7 +30,7 @@ def status(
     admin: Admin = HERE,
     token: Token = "",
 ) -> None:
-    """Show how things stand: routing, traffic, alarms with their evidence."""
+    """Show routing, traffic, and alarms with their evidence."""
     from proxy.commands.console import follow, show_once
 
     talk(follow(admin, token, out) if watch else show_once(admin, token, out))
@@ -43,7 +43,10 @@ def route(
     admin: Admin = HERE,
     token: Token = "",
 ) -> None:
-    """Lead the traffic to one model, or let the policy decide again (`auto`)."""
+    """Lead the traffic to one model, or let the policy decide.
+
+    What a person says beats every decision of the policy until `auto`.
+    """
     if to not in {"candidate", "stable", "auto"}:
         fail(f"route: {to!r} is not one of candidate, stable, auto", BAD_USAGE)
     body = {"serving": to, **sign(by, why)}
@@ -58,14 +61,20 @@ def ack(
     admin: Admin = HERE,
     token: Token = "",
 ) -> None:
-    """Acknowledge an alarm: you take it from here, and nobody else is called."""
+    """Acknowledge an alarm: nobody else is called.
+
+    You take it from here. The watching goes on, and so does the protection of the traffic.
+    """
     answer = send(admin, token, "ack", {"alarm": alarm, **sign(by, why)})
     taken = answer.get("acknowledged")
     say(f"acknowledged: {', '.join(taken) if isinstance(taken, list) and taken else 'none'}")
 
 
 def drain(by: By = "", admin: Admin = HERE, token: Token = "") -> None:
-    """End the sidecar in order: readiness falls, running requests finish."""
+    """End the sidecar in order.
+
+    Readiness falls first, then running requests finish.
+    """
     from proxy.commands.console import signature
 
     send(admin, token, "drain", {"by": by or signature()})

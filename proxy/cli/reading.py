@@ -41,7 +41,11 @@ def explain(
     admin: Admin = HERE,
     token: Token = "",
 ) -> None:
-    """Explain an alarm or a decision: what was seen, how sure it is, by which rule, what else."""
+    """Explain an alarm or a decision.
+
+    Of an alarm: what was seen, how sure it is, who carries it, what is done next. Of a decision:
+    the rule that applied, what was known, and what a switch would have needed.
+    """
     from msgspec.json import encode
     from msgspec.json import format as indented
 
@@ -88,7 +92,10 @@ def report(
     admin: Admin = HERE,
     token: Token = "",
 ) -> None:
-    """Write the report of an incident: one HTML file with plots that needs nothing else."""
+    """Write the report of an incident, one HTML file with plots.
+
+    It needs no network and no script, so it can be mailed and kept.
+    """
     from proxy.commands import reports
     from proxy.commands.console import AdminError, NobodyThereError, save
     from proxy.records import AlarmName
@@ -116,7 +123,10 @@ def replay(
         Path | None, typer.Option(help="Decide by the rules of this configuration instead.")
     ] = None,
 ) -> None:
-    """Run a recorded journal through the rules again: why it was decided so, or what others do."""
+    """Run a recorded journal through the rules again.
+
+    It says why it was decided so; with `--config`, what other rules would have done.
+    """
     from proxy.recording import Settings
     from proxy.replay import ReplayError, show
     from proxy.replay import replay as rerun
@@ -148,7 +158,10 @@ def samples(
     admin: Admin = HERE,
     token: Token = "",
 ) -> None:
-    """Write the sampled rows as JSON lines or Parquet, redacted as configured, newest first."""
+    """Write the sampled rows as JSON lines or Parquet.
+
+    They are redacted as configured, the newest first.
+    """
     from proxy.commands.console import AdminError
     from proxy.commands.samples import fetch, write
 

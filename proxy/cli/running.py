@@ -31,7 +31,10 @@ def run(config: ConfigFile) -> None:
 
 
 def check(config: ConfigFile) -> None:
-    """Check the configuration and the benchmark; every mistake is told with file and line."""
+    """Check the configuration and the benchmark.
+
+    Every mistake is told with file and line, all at once.
+    """
     loaded = read_sound_config(config)
     told = [f"{config}: ok, candidate {loaded.config.models.candidate.url}"]
     if loaded.config.models.stable is None:
@@ -55,7 +58,10 @@ def demo(
         ),
     ] = 250.0,
 ) -> None:
-    """Show the whole loop on real flights and two real models, in about 90 seconds."""
+    """Show the whole loop on real flights, in about 90 seconds.
+
+    Two real models, one of which breaks. Exit code 0: every act went as it should.
+    """
     from proxy.demo.command import Options
     from proxy.demo.command import run as play
 

@@ -29,7 +29,7 @@ def init(
     *,
     force: Annotated[bool, typer.Option(help="Write over a file that is there.")] = False,
 ) -> None:
-    """Look at the model and write a commented configuration to begin with."""
+    """Look at a model and write a commented configuration."""
     from proxy.commands.init import AddressError, InitError, compose, look, save
 
     try:
@@ -51,7 +51,10 @@ def inject(
         str, typer.Option(help="ConfigMap that holds stablehand.yaml.")
     ] = "stablehand",
 ) -> None:
-    """Print Kubernetes manifests with the sidecar added to every Deployment in them."""
+    """Add the sidecar to Kubernetes manifests and print them.
+
+    Every Deployment in them gets it; what is yet to do is told on standard error.
+    """
     from proxy.commands.inject import InjectError
     from proxy.commands.inject import inject as added
 
