@@ -18,6 +18,7 @@ from proxy.telemetry.desk import DeskError, JsonObject
 MAX_LABELS: Final = 10_000
 MAX_VALUES: Final = 10_000
 """Values of one label that is a list: no batch that can be joined is longer."""
+LARGEST_INT: Final = 2**63 - 1
 SHAPE: Final = '{"labels": [{"id": ID, "label": VALUE, "at_utc": TIME}]}, or such an entry a line'
 LINES: Final = frozenset({"application/x-ndjson", "application/jsonl", "application/x-jsonlines"})
 """Content types of one object a line."""
@@ -105,8 +106,21 @@ def _value(place: int, label: Label) -> Scalar | list[Scalar]:
     if isinstance(value, list):
         if not 1 <= len(value) <= MAX_VALUES:
             raise _refuse(place, f"a list of 1 to {MAX_VALUES:,} labels is taken")
-        return list(value)
-    return value
+        return [_fitting(place, one) for one in value]
+    return _fitting(place, value)
+
+
+def _fitting(place: int, value: Scalar) -> Scalar:
+    """Give a whole number beyond 64 bits as the decoder reads predictions: as a float.
+
+    What waits is saved, and the form that it is saved in holds no longer ones.
+    """
+    if not isinstance(value, int) or -LARGEST_INT <= value <= LARGEST_INT:
+        return value
+    try:
+        return float(value)
+    except OverflowError:
+        raise _refuse(place, "a number of more than 308 digits is no label") from None
 
 
 def _known_s(place: int, label: Label, to_s: Callable[[float], float], now_s: float) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import msgspec
 import pytest
 
 from proxy.records import Fate, Receipt, Truth
@@ -33,6 +34,13 @@ def test_values_keep_their_type_and_rows_their_number() -> None:
     assert [(one.id, one.row) for one in truths] == [("r", 3)] * len(values)
     assert [one.value for one in truths] == values
     assert [type(one.value) for one in truths] == [type(value) for value in values]
+
+
+def test_a_number_beyond_64_bits_is_a_float_as_in_predictions() -> None:
+    """A truth that could not be saved would end the watcher with its next snapshot."""
+    truths = read({"labels": [{"id": "a", "label": value} for value in (2**70, [1, -(2**64)])]})
+    assert [one.value for one in truths] == [2.0**70, [1, -(2.0**64)]]
+    msgspec.msgpack.encode([one.value for one in truths])
 
 
 @pytest.mark.parametrize(
@@ -71,6 +79,7 @@ def test_one_object_a_line_is_read_by_its_content_type() -> None:
         (entry(id="a#x"), "application/json", "'a#x'"),
         (entry(id="#1"), "application/json", "'#1'"),
         (entry(label=[]), "application/json", "list"),
+        (entry(label=10**400), "application/json", "308 digits"),
         (entry(label={"a": 1}), "application/json", "label"),
         (entry(weight=1), "application/json", "weight"),
         (b"[" * 100_000, "application/json", "does not fit"),
