@@ -122,7 +122,7 @@ def _over(incident: str, names: tuple[AlarmName, ...], story: Story) -> Incident
     if story.posture.serving is Model.STABLE:
         next_step = (
             "Traffic stays on the stable model until a person leads it back:"
-            " stablehand route candidate"
+            " stablehand route candidate, and then stablehand route auto"
         )
     return Incident(
         id=incident,
