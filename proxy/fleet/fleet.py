@@ -140,8 +140,12 @@ class Fleet:
     async def close(self) -> None:
         """Leave; what was not published is lost, as the counts of a tick are in any restart."""
         await self._tasks.close()
-        if self._store is not None:
+        if self._store is None:
+            return
+        try:
             await self._store.close()
+        except StoreError as error:
+            log.warning("fleet %s: hanging up: %s", self._settings.name, error)
 
     @property
     def others(self) -> Mapping[str, frozenset[str]] | None:
@@ -172,7 +176,12 @@ class Fleet:
         who, settings = self._identity, self._settings
         salt = (who.benchmark_sha256, f"{who.tick_s:g}", f"{settings.lag_ticks}")
         self._expected = sizes(watches)
-        self._store = Store(settings, who.replica, layout_sha256(watches, salt), who.tick_s)
+        try:
+            self._store = Store(settings, who.replica, layout_sha256(watches, salt), who.tick_s)
+        except (ValueError, TypeError):
+            # Without the reason, which may quote the address and a password in it.
+            words = "fleet.url cannot be used: correct what stands behind its `?`"
+            self._failed(StoreError("failed", words))
 
     async def _serve(self) -> None:
         """Publish and collect, for ever."""

@@ -65,6 +65,12 @@ class FleetSettings:
         scheme = urlsplit(self.url).scheme
         if scheme not in _SCHEMES:
             raise ValueError(f"url: begins with none of {', '.join(f'{s}://' for s in _SCHEMES)}")
+        if not _has_sound_port(self.url):
+            # Not shown: what is taken for the port may be the end of a password.
+            raise ValueError(
+                "url: what stands behind the host is no port, 0 to 65535; a `/`, `?` or `#` in a "
+                "password is written %2F, %3F or %23, or the password given in `password`"
+            )
         if self.ca_file and not (self.tls or scheme == "rediss"):
             raise ValueError("ca_file: is only used with TLS; set tls, or write rediss://")
         plain = self.name.replace(".", "").replace("_", "").replace("-", "")
@@ -79,3 +85,12 @@ class FleetSettings:
         return (
             replace(self, ca_file=str((folder / self.ca_file).resolve())) if self.ca_file else self
         )
+
+
+def _has_sound_port(url: str) -> bool:
+    """Tell whether the port of an address, where it names one, is a number of 16 bits."""
+    try:
+        urlsplit(url).port  # noqa: B018 - read for what it raises
+    except ValueError:
+        return False
+    return True

@@ -152,8 +152,13 @@ class Store:
         return _chosen(found, read)
 
     async def close(self) -> None:
-        """Hang up."""
-        await self._redis.aclose()
+        """Hang up.
+
+        Raises:
+            StoreError: the other end does not answer the end of a TLS connection in time.
+        """
+        async with self._in_time():
+            await self._redis.aclose()
 
     async def _read(self, key: str) -> dict[bytes, bytes]:
         line = self._redis.pipeline(transaction=False)

@@ -157,6 +157,26 @@ def test_without_the_server_own_counts_are_folded_until_it_is_back(
     with_small(small, story)
 
 
+def test_an_address_that_the_client_refuses_costs_the_sums_only() -> None:
+    """Ticks go on with own counts; what is wrong is told without the address."""
+
+    async def story() -> None:
+        one = Replica(6379, "a")
+        options = "redis://:hush@127.0.0.1/0?socket_timeout=soon"
+        one.fleet._settings = FleetSettings(url=options, name="flights")
+        for tick in range(4):
+            one.count([0.0] * 10)
+            one.turn(tick)
+            await one.meet()
+        assert one.rows() == 10
+        assert one.counted["tick own"] == 2
+        assert "fleet.url" in one.fleet.state(0.0).trouble
+        assert "hush" not in one.fleet.state(0.0).trouble
+        await one.fleet.close()
+
+    asyncio.run(story())
+
+
 def test_a_failure_is_told_and_the_server_left_in_peace(small: Any) -> None:
     """The state says what is wrong; a server that is down is asked less and less often."""
 

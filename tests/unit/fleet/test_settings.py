@@ -34,6 +34,14 @@ def test_what_cannot_work_is_refused(url: str, name: str, ca_file: str, words: s
         FleetSettings(url=url, name=name, ca_file=ca_file)
 
 
+@pytest.mark.parametrize("url", ["redis://:hush/x@redis", "redis://redis:hush", "redis://r:70000"])
+def test_a_port_that_is_none_is_refused_without_showing_it(url: str) -> None:
+    """It would end the watcher at its first tick; and it may be a part of a password."""
+    with pytest.raises(ValueError, match="password is written %2F") as refusal:
+        FleetSettings(url=url, name="flights")
+    assert "hush" not in str(refusal.value)
+
+
 def test_the_authority_is_looked_for_beside_the_configuration() -> None:
     """A relative file belongs to the folder of the configuration, an absolute one stays."""
     for name, found in (("ca.pem", "/etc/x/ca.pem"), ("/ca.pem", "/ca.pem"), ("", "")):

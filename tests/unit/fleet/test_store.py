@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
+import shutil
+import ssl
+import subprocess
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -266,3 +269,52 @@ def test_the_access_list_in_the_documentation_is_enough(real_redis: int) -> None
             await one.close()
 
     asyncio.run(take_part())
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="certificates are made with openssl")
+def test_a_server_that_vanished_costs_hanging_up_no_more_than_its_time(
+    small: Any, tmp_path: Path
+) -> None:
+    """The end of a TLS connection that nobody answers is a store's failure, not the watcher's."""
+    subprocess.run(
+        (
+            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
+            *(
+                "-nodes",
+                "-days",
+                "1",
+                "-subj",
+                "/CN=redis",
+                "-addext",
+                "subjectAltName=IP:127.0.0.1",
+            ),
+            *("-keyout", "key.pem", "-out", "cert.pem"),
+        ),
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+    )
+
+    async def story() -> None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
+        server = small()
+        listening = await asyncio.start_server(server._serve, "127.0.0.1", 0, ssl=context)
+        port = listening.sockets[0].getsockname()[1]
+        settings = FleetSettings(
+            url=f"rediss://127.0.0.1:{port}",
+            name="flights",
+            ca_file=str(tmp_path / "cert.pem"),
+            timeout_s=0.3,
+        )
+        store = Store(settings, "a", LAYOUT, 10.0)
+        await store.publish(1, Share(counts=b"1"))
+        for writer in server._open:
+            writer.transport.pause_reading()
+        with pytest.raises(StoreError, match="did not answer"):
+            await store.close()
+        for writer in server._open:
+            writer.transport.abort()
+        listening.close()
+
+    asyncio.run(story())
