@@ -22,7 +22,11 @@ from proxy.telemetry.desk import DeskError, JsonObject
 log = logging.getLogger(__name__)
 
 MAX_ROWS: Final = 50_000
-MAX_BYTES: Final = 64 * 1024 * 1024
+MAX_BYTES: Final = 128 * 1024 * 1024
+BODY_BYTES: Final = 400
+"""What one body costs beside its columns, as measured."""
+COLUMN_BYTES: Final = 64
+"""What one column of a body costs beside its cells: a list and its place."""
 CELL_BYTES: Final = 64
 """What one cell costs: an object and its place."""
 MAX_TIMINGS: Final = 20_000
@@ -59,7 +63,11 @@ class Collector:
         return self._reader.decode(capture)
 
     def observe(self, exchange: Exchange) -> None:
-        """Time an answer that a client waited for."""
+        """Time an answer that a client waited for; forget rows that nobody asks about."""
+        if self._wanted and exchange.finished_s - self._asked_s > FORGET_S:
+            log.info("the rows collected for a reference are forgotten: nobody asks about them")
+            self._wanted = 0
+            self._forget()
         if not self._is_collecting() or exchange.position is not Position.SERVING:
             return
         model = exchange.model.value
@@ -142,4 +150,5 @@ class Collector:
             self._bodies.append(read)
             self._n_rows += read.n if read.side is Side.INPUT else 0
             texts = (cell for column in read.values for cell in column if isinstance(cell, str))
-            self._n_bytes += CELL_BYTES * read.n * len(read.columns) + sum(map(len, texts))
+            width = COLUMN_BYTES + CELL_BYTES * read.n
+            self._n_bytes += BODY_BYTES + width * len(read.columns) + sum(map(len, texts))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 
 import msgspec
 import pytest
@@ -105,7 +106,7 @@ def test_more_rows_than_fit_are_refused(n: int) -> None:
 
 def test_memory_is_bounded_by_bytes_and_timings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wide rows end a collection early; timings are thinned evenly."""
-    monkeypatch.setattr(module, "MAX_BYTES", 2000)
+    monkeypatch.setattr(module, "MAX_BYTES", 8000)
     monkeypatch.setattr(module, "MAX_TIMINGS", 100)
     one = fresh()
     one.begin(10_000, 0.0)
@@ -129,3 +130,29 @@ def test_what_nobody_fetches_is_forgotten_and_parts_are_small() -> None:
     assert one.state((), 1.0)["parts"] == 2
     assert len(json.loads(msgspec.json.encode(one.part(1)))["bodies"]) == PART
     assert one.state((), 2.0 + FORGET_S)["state"] == "none"
+
+
+def test_small_answers_are_counted_at_what_they_cost() -> None:
+    """Beside questions that cannot be read they go on without end: only bytes bound them."""
+    tracemalloc.start()
+    one = fresh()
+    one.begin(10_000, 0.0)
+    before, _ = tracemalloc.get_traced_memory()
+    for number in range(500):
+        one.decode(capture(number, b"not json"))
+    after, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert one.state((), 1.0)["rows"] == 0
+    assert one._n_bytes >= (after - before) / 2
+
+
+def test_rows_are_forgotten_while_nobody_asks() -> None:
+    """Whoever ordered them may have died: the memory is given back all the same."""
+    one = fresh()
+    one.begin(2, 0.0)
+    one.decode(capture())
+    one.observe(exchange())
+    assert len(json.loads(msgspec.json.encode(one.part(0)))["bodies"]) == 2
+    one.observe(msgspec.structs.replace(exchange(), finished_s=FORGET_S + 1.0))
+    with pytest.raises(DeskError, match="no part 0"):
+        one.part(0)
