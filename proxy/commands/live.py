@@ -69,6 +69,8 @@ async def learn(wish: Wish, output: Path, console: Console) -> None:
     if not output.parent.is_dir():
         raise CertifyError(f"{output}: the folder does not exist; make it, or choose another -o")
     columns = (TextColumn("{task.description:<36}"), BarColumn(), MofNCompleteColumn())
+    # Outside of what is cleared away below: a refusal must not end somebody else's collection.
+    await _order(wish, wish.rows)
     try:
         with Progress(*columns, console=console, transient=True) as bars:
             lately = await _collect(wish, bars)
@@ -84,12 +86,11 @@ async def learn(wish: Wish, output: Path, console: Console) -> None:
 
 
 async def _collect(wish: Wish, bars: Progress) -> Lately:
-    """Let the sidecar collect, wait until it has, and fetch what it kept.
+    """Wait until the sidecar has collected, and fetch what it kept.
 
     Raises:
         AdminError: see `learn`.
     """
-    await _order(wish, wish.rows)
     task = bars.add_task("rows of the traffic", total=wish.rows)
     while True:
         state = await _fetch(wish, PATH, _State)

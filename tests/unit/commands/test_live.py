@@ -24,8 +24,13 @@ STATE = {
 
 
 @asynccontextmanager
-async def door(state: dict[str, object]) -> AsyncIterator[tuple[str, list[object]]]:
-    """Serve an admin door whose collection never moves; give its address and its orders."""
+async def door(
+    state: dict[str, object], refusal: int = 0
+) -> AsyncIterator[tuple[str, list[object]]]:
+    """Serve an admin door whose collection never moves; give its address and its orders.
+
+    `refusal`: the status with which it refuses every order.
+    """
     orders: list[object] = []
 
     async def told(_: web.Request) -> web.Response:
@@ -33,7 +38,7 @@ async def door(state: dict[str, object]) -> AsyncIterator[tuple[str, list[object
 
     async def order(request: web.Request) -> web.Response:
         orders.append(json.loads(await request.read())["rows"])
-        return web.json_response({"wanted": 0})
+        return web.json_response({"wanted": 0}, status=refusal or 200)
 
     app = web.Application()
     app.router.add_get("/api/v1/reference", told)
@@ -47,11 +52,11 @@ async def door(state: dict[str, object]) -> AsyncIterator[tuple[str, list[object
         await runner.cleanup()
 
 
-def refused(folder: Path, state: dict[str, object]) -> tuple[str, list[object]]:
+def refused(folder: Path, state: dict[str, object], refusal: int = 0) -> tuple[str, list[object]]:
     """Learn from a door; give the refusal and the orders that it was given."""
 
     async def scenario() -> tuple[str, list[object]]:
-        async with door(state) as (admin, orders):
+        async with door(state, refusal) as (admin, orders):
             wish = Wish(admin=admin, token="", rows=100, keep_sample=0, force=False)
             with pytest.raises(AdminError) as error:
                 await learn(wish, folder / "b.json", Console(file=StringIO()))
@@ -67,6 +72,13 @@ def test_an_alarm_that_fires_meanwhile_ends_it(tmp_path: Path) -> None:
     assert "--force" in message
     assert orders == [100, 0]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_refused_order_leaves_the_collection_of_another_person_alone(tmp_path: Path) -> None:
+    """Only who collects may order to forget."""
+    message, orders = refused(tmp_path, STATE, refusal=409)
+    assert "refused (409)" in message
+    assert orders == [100]
 
 
 def test_a_sidecar_that_was_started_again_is_noticed(tmp_path: Path) -> None:
