@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -73,6 +74,8 @@ def write(benchmark: Benchmark, output: Path) -> None:
         partial.write_bytes(dump(benchmark))
         partial.replace(output)
     except OSError as error:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
         raise CertifyError(
             f"{output}: the benchmark cannot be written: {error.strerror}"
         ) from error

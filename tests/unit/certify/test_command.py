@@ -52,9 +52,12 @@ def test_a_benchmark_is_written_whole_and_replaces_the_old_one(tmp_path: Path) -
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    """A folder stands where the file should go."""
+    """A folder stands where the file should go; the part that was written is taken away."""
+    place = tmp_path / "taken"
+    place.mkdir()
     with pytest.raises(CertifyError, match="cannot be written"):
-        write(benchmark(), tmp_path)
+        write(benchmark(), place)
+    assert list(tmp_path.iterdir()) == [place]
 
 
 def test_a_missing_folder_is_told_before_anything_is_measured(tmp_path: Path) -> None:
