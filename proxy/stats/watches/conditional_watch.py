@@ -50,7 +50,9 @@ class ConditionalWatch(ProfileWatch):
             ordered=profile.ordered,
             columns=tuple(stream.profile for stream in chosen),
         )
-        super().__init__(within, replace(rule, ignore=frozenset(), recent_past=False), certainty)
+        # What to ignore and how many to watch was decided when they were chosen.
+        own = replace(rule, ignore=frozenset(), max_columns=len(chosen), recent_past=False)
+        super().__init__(within, own, certainty)
         self._classes = profile.conditional.classes
         self._chosen = chosen
         self._max_rows = rule.max_rows

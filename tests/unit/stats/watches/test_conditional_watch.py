@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from msgspec import structs
@@ -164,6 +166,18 @@ def test_streams_can_be_fewer_or_none() -> None:
     plain = structs.replace(PROFILE, conditional=None)
     assert conditional_watch(plain, RULE, CERTAINTY, 16) is None
     assert conditional_watch(None, RULE, CERTAINTY, 16) is None
+
+
+def test_the_bound_on_columns_is_none_on_columns_within_classes() -> None:
+    """With `max_columns` below the number of streams each is still counted in its own place."""
+    watch, bounded = (
+        new_watch(),
+        conditional_watch(PROFILE, replace(RULE, max_columns=1), CERTAINTY, 16),
+    )
+    assert bounded is not None
+    for one in (watch, bounded):
+        one.count_case(case(*draw(np.random.default_rng(2), 50)))
+    assert counts(bounded) == counts(watch)
 
 
 def test_the_budget_is_split_and_not_spent_twice() -> None:
