@@ -62,7 +62,7 @@ class ProfileWatch:
         """How the breach came; unknown without one."""
         self.trend: Trend | None = None
         """The days of the columns, for who asks for them; `None`: nobody does."""
-        if rule.learn_ticks > 0 and not profile.ordered:
+        if self._is_to_learn:
             self.learner = self._new_learner()
 
     def count(self, rows: Rows) -> None:
@@ -143,6 +143,7 @@ class ProfileWatch:
                 return False
             self._apply(saved.learnt)
         if not snapshot.load(self.watch, saved.watch):
+            self._unlearn()
             return False
         if self.recent is not None and saved.past is not None:
             self.recent.load(saved.past)
@@ -164,6 +165,16 @@ class ProfileWatch:
                 derived = _with(derived, learnt[len(columns) :])
             streams += watch_derived(multivariate, derived, self.rule.tolerance)
         return Watch(with_seasons(streams, seasons), self._certainty)
+
+    @property
+    def _is_to_learn(self) -> bool:
+        return self.rule.learn_ticks > 0 and not self._profile.ordered
+
+    def _unlearn(self) -> None:
+        """Forget what was learnt beside another benchmark, and learn anew."""
+        self.learnt = None
+        self._replace(self._new_watch())
+        self.learner = self._new_learner() if self._is_to_learn else None
 
     def _new_learner(self) -> DependenceLearner:
         watch = self.watch

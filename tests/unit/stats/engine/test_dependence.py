@@ -107,6 +107,28 @@ def test_watch_of_a_shuffled_reference_learns_and_keeps_what_it_learnt() -> None
     assert again.watch.history.n_ticks == 1
 
 
+def test_what_was_learnt_beside_another_benchmark_is_learnt_anew() -> None:
+    """After a new certification the watch begins with its own figures, and learns again."""
+    rng = np.random.default_rng(3)
+    rule = DriftRule(tolerance=Tolerance(effect=0.1, unmeasured_design_effect=50), learn_ticks=300)
+    old, new = (
+        ProfileWatch(
+            build_profile({"x": rng.normal(size=5000).tolist()}, rng, ordered=False),
+            rule,
+            Certainty(run_length_ticks=1e6),
+        )
+        for _ in range(2)
+    )
+    for tick in ticks(rng, 300, 0.2):
+        old.count(rows(tick))
+        old.tick()
+    assert old.learnt is not None
+    assert not new.load(old.save())
+    assert new.learnt is None
+    assert new.learner is not None
+    assert new.watch.streams[0].design_effects[0] == 50
+
+
 @pytest.mark.parametrize(("assumed", "lasts"), [(1.0, False), (50.0, True)])
 def test_a_breach_lasts_through_learning_only_if_it_is_found_again(
     assumed: float,
