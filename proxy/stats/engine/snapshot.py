@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import numpy as np
@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from proxy.stats.engine.e_detector import EDetector, Singles
 from proxy.stats.engine.recovery import Recovery
+from proxy.stats.engine.streams import WatchedStream
 from proxy.stats.engine.watch import Breach, Watch
 
 
@@ -38,14 +39,26 @@ class _State(Struct, frozen=True):
     breach: _Breach | None
 
 
+def reference_hash(streams: Sequence[WatchedStream]) -> bytes:
+    """Give a hash of what streams are compared with, whatever bets are laid on it.
+
+    The borders of the bins count: continuous columns have the same masses, and so the same bets,
+    in every benchmark of as many rows.
+    """
+    digest = hashlib.sha256()
+    for stream in streams:
+        column = stream.column
+        borders = None if column is None else (column.edges, column.categories)
+        digest.update(msgspec.json.encode((stream.name, borders, stream.season)))
+        digest.update(stream.masses.tobytes())
+    return digest.digest()[:16]
+
+
 def fingerprint(watch: Watch) -> bytes:
     """Give a hash of what is watched and how: evidence fits no other."""
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(reference_hash(watch.certified))
     for stream in watch.certified:
-        digest.update(stream.name.encode())
         digest.update(stream.table.growth.tobytes())
-        if stream.season is not None:
-            digest.update(msgspec.json.encode(stream.season))
     return digest.digest()[:16]
 
 

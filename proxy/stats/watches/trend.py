@@ -26,6 +26,7 @@ from proxy.stats.basis.functionals import Floats, Form, Functional
 from proxy.stats.basis.hours import HOUR_S, HOURS
 from proxy.stats.basis.tolerances import error_in_tolerances, in_tolerances
 from proxy.stats.engine.e_detector import Singles
+from proxy.stats.engine.snapshot import reference_hash
 from proxy.stats.engine.streams import WatchedStream
 from proxy.stats.engine.watch import Watch
 
@@ -92,6 +93,8 @@ class SavedDays(Struct, frozen=True, kw_only=True):
     """The days as they are saved."""
 
     size: int
+    reference: bytes
+    """Hash of the certificate that the days were compared with."""
     days: list[int]
     sums: bytes
     """float32 [days, 3, size]: what was counted, what the certificate expects, rows."""
@@ -105,6 +108,7 @@ class Trend:
         self.demand = demand
         self.streams = watch.certified
         self._layout = watch.layout
+        self._reference = reference_hash(self.streams)
         followed = [
             (place, index)
             for place, stream in enumerate(self.streams)
@@ -158,12 +162,16 @@ class Trend:
         """Give the days as bytes; the hour that runs is not kept."""
         sums = [self._days[day] for day in self._days]
         raw = np.stack(sums).tobytes() if sums else b""
-        return SavedDays(size=len(self._followed), days=list(self._days), sums=raw)
+        return SavedDays(
+            size=len(self._followed), reference=self._reference, days=list(self._days), sums=raw
+        )
 
     def load(self, saved: SavedDays) -> bool:
         """Go on from saved days; false, and no change, when they do not fit."""
         size, n_days = len(self._followed), len(saved.days)
-        if saved.size != size or len(saved.sums) != n_days * 3 * size * 4:
+        if saved.reference != self._reference or saved.size != size:
+            return False
+        if len(saved.sums) != n_days * 3 * size * 4:
             return False
         if n_days > self.demand.days + 1 or len(set(saved.days)) != n_days:
             return False

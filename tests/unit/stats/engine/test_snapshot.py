@@ -7,8 +7,9 @@ import pytest
 
 from proxy.stats.basis.demands import Certainty, Tolerance
 from proxy.stats.engine import snapshot
-from proxy.stats.engine.streams import watch_shares
+from proxy.stats.engine.streams import watch_columns, watch_shares
 from proxy.stats.engine.watch import Watch
+from proxy.stats.reference.column import build_column
 
 
 def watch(share: float = 0.01) -> Watch:
@@ -52,6 +53,20 @@ def test_what_does_not_fit_is_refused_and_changes_nothing() -> None:
         assert not snapshot.load(watch(), wrong)
     assert not snapshot.load(other, raw)
     assert other.breach is None
+
+
+def test_evidence_about_a_column_with_other_borders_fits_no_more() -> None:
+    """A new certificate of as many rows has the same masses and bets, but other bins."""
+    watches = []
+    for centre in (0.0, 5.0):
+        values = np.random.default_rng(1).normal(centre, size=5000).tolist()
+        streams = watch_columns(
+            (build_column("x", values, ordered=True),), {}, Tolerance(effect=0.1)
+        )
+        watches.append(Watch(streams, Certainty(run_length_ticks=1e6)))
+    old, new = watches
+    assert snapshot.load(old, snapshot.save(old))
+    assert not snapshot.load(new, snapshot.save(old))
 
 
 def test_several_watches_together() -> None:

@@ -149,6 +149,7 @@ def test_days_survive_a_restart() -> None:
     assert line_of(other).per_day == pytest.approx(line_of(trend).per_day)
     for change in (
         {"size": 1},
+        {"reference": b"another certificate"},
         {"sums": saved.sums[:-1]},
         {"days": saved.days[:-1]},
         {"days": [saved.days[0]] * len(saved.days)},
