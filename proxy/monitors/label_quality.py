@@ -124,7 +124,9 @@ class LabelQuality:
             self._count(fate)
 
     def _keep(self, rows: Rows, ids: tuple[str, ...]) -> Asked | None:
-        """Keep the answers of one model; `None` when there is no room for this request."""
+        """Keep the answers of one model; `None` without rows, or without room for this request."""
+        if rows.n == 0:
+            return None
         labelled, most = self._labelled[rows.model], self._settings.max_rows_per_exchange
         at = range(0, rows.n, -(-rows.n // most))
         answers = labelled.picker.answers(rows, at)

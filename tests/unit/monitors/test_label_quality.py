@@ -328,6 +328,13 @@ def test_what_is_switched_off_or_contradicts_the_certificate_says_so() -> None:
     assert "monitors.labels.prediction" in unclear.judge(2.0).reason
 
 
+def test_an_answer_without_rows_is_left_out() -> None:
+    """Nothing can be labelled in it, and it must not stop the watching."""
+    monitor = LabelQuality(LabelSettings(), BENCHMARK, ENGINE)
+    monitor.observe(output(1, [], "a"))
+    assert len(monitor._store) == 0
+
+
 def test_a_reset_forgets_the_evidence_and_keeps_what_waits() -> None:
     """A restored candidate begins with a clean sheet; labels of earlier requests still come."""
     world = World()
