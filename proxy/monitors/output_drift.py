@@ -69,8 +69,9 @@ class OutputDrift:
             return unknown(self.name, now_s, self._why_unknown)
         if misfit := candidate.misfit():
             return unknown(self.name, now_s, misfit)
-        finding = conclude(self._spoken(candidate), self._wording, now_s, self._shared())
-        return paced(finding, candidate)
+        spoken = self._spoken(candidate)
+        shared = self._shared(is_within=spoken is not candidate.watch)
+        return paced(conclude(spoken, self._wording, now_s, shared), candidate)
 
     def _spoken(self, candidate: ProfileWatch) -> Watch:
         """Give the watch that has something to say about the candidate."""
@@ -80,13 +81,21 @@ class OutputDrift:
             return candidate.watch if within.watch.breach is None else within.watch
         return candidate.watch
 
-    def _shared(self) -> Verdict:
-        """Say whether the stable's answers drift too, so that the cause is shared."""
+    def _shared(self, *, is_within: bool) -> Verdict:
+        """Say whether the stable's answers drift too, so that the cause is shared.
+
+        `is_within`: the candidate's show it within classes only. Then the stable's columns, which
+        say nothing about that, cannot acquit the data: rows of its classes must.
+        """
         stable, within = self._watches.get(Model.STABLE), self._within.get(Model.STABLE)
         if stable is None or stable.misfit():
             return Verdict.UNKNOWN
         if within is not None and within.watch.breach is not None:
             return Verdict.BREACH
+        if is_within:
+            if within is None:
+                return Verdict.UNKNOWN
+            return verdict_of(within.watch, self._wording.min_rows)
         return verdict_of(stable.watch, self._wording.min_rows)
 
     def pooled(self) -> dict[str, Watch]:

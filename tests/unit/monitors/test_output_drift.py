@@ -199,6 +199,22 @@ def test_what_both_models_show_within_the_classes_is_shared() -> None:
     assert (last.verdict, last.shared) == (Verdict.BREACH, Verdict.BREACH)
 
 
+def test_a_stable_model_whose_classes_were_not_measured_acquits_no_data() -> None:
+    """Its columns are within tolerance, as the candidate's are: that says nothing about classes."""
+    monitor = OutputDrift(SETTINGS, CLASSES, ENGINE)
+    rng = np.random.default_rng(5)
+    finding = monitor.judge(0.0)
+    for tick in range(20):
+        for model in Model:
+            inputs, outputs = answer(rng, 100, swapped=True)
+            output = rows_of(outputs, model, Side.OUTPUT)
+            monitor.observe(output)
+            if model is Model.CANDIDATE:
+                monitor.observe(Case(input=rows_of(inputs, model, Side.INPUT), output=output))
+        finding = monitor.judge(float(tick))
+    assert (finding.verdict, finding.shared) == (Verdict.BREACH, Verdict.UNKNOWN)
+
+
 def test_evidence_within_the_classes_is_saved_shown_and_reset() -> None:
     """A restart keeps the breach, the detail lists the streams, a reset forgets both."""
     monitor = OutputDrift(SETTINGS, CLASSES, ENGINE)
