@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 import msgspec
+from msgspec import Struct
 
 from proxy.monitors import Engine
 from proxy.monitors.settings import SlowDriftSettings
@@ -35,6 +36,7 @@ class SlowDrift:
     ) -> None:
         """Look at the days of the watches of `sides`, which other monitors feed."""
         self._settings = settings
+        self._engine = engine
         self._sides = sides if settings.enabled else {}
         for watch in self._sides.values():
             demand = Demand(
@@ -70,22 +72,30 @@ class SlowDrift:
         return self._finding(found, now_s)
 
     def snapshot(self) -> bytes:
-        """Give the days as bytes."""
+        """Give the days, and the tickets that are open, as bytes."""
         days = {side: w.trend.save() for side, w in self._sides.items() if w.trend is not None}
-        return msgspec.msgpack.encode(days)
+        offset_s = self._engine.utc_offset_s
+        told = [(*key, since_s + offset_s) for key, since_s in self._told.items()]
+        return msgspec.msgpack.encode(_Saved(days, told))
 
     def restore(self, raw: bytes) -> bool:
         """Go on from saved days of the same benchmark."""
         try:
-            saved = msgspec.msgpack.decode(raw, type=dict[str, SavedDays])
+            saved = msgspec.msgpack.decode(raw, type=_Saved)
         except (msgspec.DecodeError, ValueError):
             return False
-        fitted = [
-            watch.trend.load(saved[side]) if side in saved else False
+        fitted = {
+            side: watch.trend.load(saved.days[side]) if side in saved.days else False
             for side, watch in self._sides.items()
             if watch.trend is not None
-        ]
-        return all(fitted)
+        }
+        offset_s = self._engine.utc_offset_s
+        self._told = {
+            (side, column, functional): utc_s - offset_s
+            for side, column, functional, utc_s in saved.told
+            if fitted.get(side)
+        }
+        return all(fitted.values())
 
     def detail(self) -> dict[str, object]:
         """Give the line of every column, the steepest first."""
@@ -201,6 +211,12 @@ class SlowDrift:
             "p_value": line.p_value,
             "ticket": self._key(side, line) in self._told,
         }
+
+
+class _Saved(Struct, frozen=True):
+    days: dict[str, SavedDays]
+    told: list[tuple[str, str, str, float]]
+    """Open tickets: side, column, functional, and since when, in seconds since 1970 in UTC."""
 
 
 def _rows(trends: dict[str, Trend]) -> int:

@@ -158,6 +158,15 @@ def test_days_survive_a_restart_and_nothing_else_fits() -> None:
     assert _trends(again.slow) == []
 
 
+def test_an_open_ticket_survives_a_restart_as_it_stood() -> None:
+    """The same columns, since the same day."""
+    house, again = House(), House()
+    before = house.days(0, 26, 0.003)[-1]
+    assert again.slow.restore(house.slow.snapshot())
+    after = again.slow.judge(before.at_s)
+    assert (after.verdict, after.since_s) == (Verdict.BREACH, before.since_s)
+
+
 def test_switched_off_and_without_a_profile_it_says_so() -> None:
     """Unknown, with the reason."""
     off = House(SlowDriftSettings(enabled=False))
