@@ -42,7 +42,7 @@ _ADVICE: Final = {
 }
 _TICKET: Final = (
     "Slow drift: nothing is wrong yet",
-    "All of it is within tolerance, so no other alarm says so.",
+    "It moves too slowly for a drift alarm to have said so in time.",
     "Look at where {subject} comes from, or plan the next training.",
 )
 _MAX_BLAMED: Final = 5
