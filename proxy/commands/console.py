@@ -19,6 +19,7 @@ from rich.text import Text
 
 from proxy.records import AlarmState
 from proxy.telemetry.desk import AlarmView, Status
+from proxy.telemetry.report import visible
 from proxy.telemetry.words import effect
 
 STANDARD_OUTPUT = Path("-")
@@ -151,23 +152,30 @@ def save(content: bytes, path: Path) -> None:
 
 
 def draw(status: Status) -> RenderableType:
-    """Give the status as a person reads it, most important first."""
+    """Give the status as a person reads it, most important first.
+
+    Names come from the traffic: nothing of them may steer a terminal.
+    """
     style = "green" if status.go else "bold red"
     routing = status.routing
     serving = f"Serving: {routing.serving}, shadow: {routing.shadow or 'none'}"
     return Group(
-        Text(f"{status.title}   stablehand {status.version}   {status.at_utc}", style="bold"),
-        Text(status.headline, style=style),
-        Text(f"{serving} ({routing.mirror_fraction:.0%} mirrored). {routing.because}"),
-        *(Text(note, style="yellow") for note in status.notes),
+        _text(f"{status.title}   stablehand {status.version}   {status.at_utc}", style="bold"),
+        _text(status.headline, style=style),
+        _text(f"{serving} ({routing.mirror_fraction:.0%} mirrored). {routing.because}"),
+        *(_text(note, style="yellow") for note in status.notes),
         _traffic(status),
         _alarms(status.alarms),
         _streams(status),
         *(
-            Text(f"{entry.at_utc}  {entry.text}", style="dim")
+            _text(f"{entry.at_utc}  {entry.text}", style="dim")
             for entry in status.timeline[:SHOWN_ENTRIES]
         ),
     )
+
+
+def _text(text: str, style: str = "") -> Text:
+    return Text(visible(text), style=style)
 
 
 def _traffic(status: Status) -> Table:
@@ -187,7 +195,9 @@ def _traffic(status: Status) -> Table:
 def _alarms(alarms: tuple[AlarmView, ...]) -> Table:
     table = Table("alarm", "state", "what is known", box=None)
     for alarm in alarms:
-        table.add_row(alarm.name, Text(alarm.state, style=COLOURS[alarm.state]), Text(alarm.words))
+        table.add_row(
+            alarm.name, _text(alarm.state, style=COLOURS[alarm.state]), _text(alarm.words)
+        )
     return table
 
 
@@ -195,7 +205,9 @@ def _streams(status: Status) -> Table:
     table = Table("side", "stream", "effect", "evidence", box=None)
     for stream in status.streams[:SHOWN_STREAMS]:
         seen = effect(stream.effect, stream.interval, stream.unit)
-        table.add_row(stream.side, Text(stream.subject), seen, f"{stream.strength:.0%} of an alarm")
+        table.add_row(
+            stream.side, _text(stream.subject), seen, f"{stream.strength:.0%} of an alarm"
+        )
     return table
 
 

@@ -217,3 +217,17 @@ def test_nobody_there_is_told_with_what_to_do(admin: str) -> None:
 def test_who_types_is_known() -> None:
     """The journal gets a name and a host."""
     assert console.signature() == "unknown" or "@" in console.signature()
+
+
+def test_names_from_the_traffic_cannot_steer_a_terminal() -> None:
+    """A column may be called anything, also what clears a screen or sets a title."""
+    evil = "x\x1b[2J\x1b]0;owned\x07"
+    alarms = tuple(msgspec.structs.replace(one, words=evil) for one in STATUS.alarms)
+    streams = tuple(msgspec.structs.replace(one, subject=evil) for one in STATUS.streams)
+    status = msgspec.structs.replace(
+        STATUS, headline=evil, notes=(evil,), alarms=alarms, streams=streams
+    )
+    shown = io.StringIO()
+    Console(file=shown, width=200, force_terminal=False).print(console.draw(status))
+    assert "owned" in shown.getvalue()
+    assert "\x1b" not in shown.getvalue()
