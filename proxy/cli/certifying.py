@@ -17,7 +17,12 @@ Reference = Annotated[
         "pattern. May be given several times."
     ),
 ]
-Requests = Annotated[Path, typer.Option(help="Recorded requests: JSON lines.")]
+Requests = Annotated[
+    Path,
+    typer.Option(
+        help="Recorded requests, in order: JSON lines of path, body (and method, headers, label)."
+    ),
+]
 Output = Annotated[Path, typer.Option("-o", "--output", help="Where the benchmark goes.")]
 Unordered = Annotated[bool, typer.Option(help="The reference rows are not in order of time.")]
 TimeColumn = Annotated[
@@ -63,7 +68,11 @@ def certify(
     concurrency: Concurrency = None,
     per_level: PerLevel = 1000,
 ) -> None:
-    """Measure the models before deployment and write the benchmark."""
+    """Measure the models before deployment and write the benchmark.
+
+    Every recorded request is sent to the candidate, and to the stable model if there is one; then
+    the same requests measure the latency at each load. The models must run; the sidecar need not.
+    """
     from proxy.certify.certify import Load, Order
     from proxy.certify.command import run as measure
     from proxy.certify.files import CertifyError
