@@ -11,6 +11,7 @@ from __future__ import annotations
 import csv
 import gzip
 import re
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,7 +72,9 @@ def read(path: Path) -> Iterator[LabelLine]:
     except OSError as error:
         why = error.strerror or str(error)
         raise LabelFileError(f"{path}: the file of labels cannot be read: {why}") from error
-    except (UnicodeDecodeError, EOFError) as error:
+    except (EOFError, zlib.error) as error:
+        raise LabelFileError(f"{path}: it is not a sound gzip file: {error}") from error
+    except UnicodeDecodeError as error:
         raise LabelFileError(f"{path}: the file of labels is not UTF-8 text: {error}") from error
 
 
@@ -90,7 +93,7 @@ def _from_json(path: Path, file: TextIO) -> Iterator[LabelLine]:
             continue
         try:
             found = decode(text)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, RecursionError) as error:
             raise LabelFileError(f"{path}:{number}: no label: {error}") from error
         value = found.truth if isinstance(found.label, msgspec.UnsetType) else found.label
         if isinstance(value, msgspec.UnsetType) or not (found.id or found.row is not None):

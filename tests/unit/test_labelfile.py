@@ -77,6 +77,7 @@ def test_a_cell_is_read_as_what_it_looks_like(text: str, value: object) -> None:
         ('{"id": "a"}\n', "l.jsonl", r"l\.jsonl:1: `label` and `id`"),
         ('{"label": 1}\n', "l.jsonl", r"l\.jsonl:1: `label` and `id`"),
         ('{"id": "a", "label": 1}\n{broken\n', "l.jsonl", r"l\.jsonl:2: no label"),
+        ('{"x": ' + "[" * 100_000, "l.jsonl", r"l\.jsonl:1: no label"),
     ],
 )
 def test_a_damaged_line_is_named(tmp_path: Path, text: str, name: str, words: str) -> None:
@@ -96,4 +97,9 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     broken = tmp_path / "broken.csv.gz"
     broken.write_bytes(b"no gzip")
     with pytest.raises(LabelFileError, match="cannot be read"):
+        list(read(broken))
+    packed = bytearray(gzip.compress(b"id,label\n" + b"a,1\n" * 100))
+    packed[10] = 0xFF  # a block of a kind that is not defined
+    broken.write_bytes(packed)
+    with pytest.raises(LabelFileError, match="not a sound gzip"):
         list(read(broken))
