@@ -39,10 +39,12 @@ def conditional_of(
         n += answer.n
     if not n:
         return None
+    # Rows within a class have no hours of their own: what the hour moves would alarm every day.
+    seasonal = {one.name for one in profile.seasons.columns} if profile.seasons else set()
     rows = Answered(
         inputs=stack(inputs),
         outputs=stack(answers),
-        input_columns=profile.columns,
+        input_columns=[one for one in profile.columns if one.name not in seasonal],
         output_columns=outputs.columns,
     )
     return build_conditional(rows, ordered=outputs.ordered)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from msgspec import structs
 
 from proxy.certify.answers import Decoded
 from proxy.certify.conditional import conditional_of, questions
@@ -56,6 +57,21 @@ def test_rows_are_joined_by_request() -> None:
     assert set(by_name) == {"x | class = up", "x | class = down"}
     assert sum(one.n for one in by_name.values()) == 2 * 597
     assert min(by_name["x | class = up"].edges) > 0 > max(by_name["x | class = down"].edges)
+
+
+def test_a_column_with_a_season_is_not_watched_within_classes() -> None:
+    """What the hour moves is certified by the hour; within a class it would alarm every day."""
+    asked, decoded = certified(600)
+    rng = np.random.default_rng(2)
+    times_s = (np.arange(6000) * 300.0).tolist()
+    wave = np.sin(2 * np.pi * np.array(times_s) / 86_400.0)
+    columns: dict[str, list[Scalar]] = {"x": (rng.normal(size=6000) + wave).tolist()}
+    profile = build_profile(columns, rng, ordered=True, times_s=times_s)
+    assert profile.seasons is not None
+    outputs = build_profile(decoded.columns(), rng, ordered=True)
+    assert conditional_of(asked, decoded, profile, outputs) is None
+    plain = structs.replace(profile, seasons=None)
+    assert conditional_of(asked, decoded, plain, outputs) is not None
 
 
 def test_without_a_common_row_there_is_nothing() -> None:
