@@ -6,6 +6,8 @@ from proxy.alarms import STATED
 from proxy.records import Finding
 
 _UNITS = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min"))
+_SAID = {"share": (100.0, "%"), "sd": (1.0, "standard deviations"), "ratio": (1.0, "times")}
+"""Units of findings as people say them: the factor and the name."""
 
 
 def span(seconds: float) -> str:
@@ -23,11 +25,12 @@ def effect(finding: Finding) -> str:
     """
     if finding.monitor in STATED:
         return ""
-    said = f"{finding.effect:.3g} {finding.unit}".strip()
+    scale, name = _SAID.get(finding.unit, (1.0, finding.unit))
+    said = f"{scale * finding.effect:.3g} {name}".strip()
     if finding.interval is not None:
         low, high = finding.interval
-        said = f"{said} (between {low:.3g} and {high:.3g})"
-    against = f" against {finding.n_reference:,} of reference" if finding.n_reference else ""
+        said = f"{said} (between {scale * low:.3g} and {scale * high:.3g})"
+    against = f" now against {finding.n_reference:,} certified" if finding.n_reference else ""
     return f"{said}, from {finding.n_current:,}{against}"
 
 

@@ -36,8 +36,8 @@ def test_a_fault_of_the_candidate_is_told_whole(
     incident = tell(make_facts(make_alarm(AlarmName.DISAGREEMENT)), Posture())
     assert incident.title == "Model: the candidate alone goes wrong (disagreement)"
     assert incident.what == (
-        "disagreement: temp left its reference; effect of temp 0.31 share (between 0.27 and 0.35),"
-        " from 420 against 5,000 of reference. It began about 11 min ago. The stable model does"
+        "disagreement: temp left its reference; effect of temp 31 % (between 27 and 35),"
+        " from 420 now against 5,000 certified. It began about 11 min ago. The stable model does"
         " well on the same traffic, so the candidate is to blame."
     )
     assert incident.since_s == -60.0

@@ -31,8 +31,8 @@ def test_a_downgrade_moves_serving_and_is_noted(
     assert posture.serving is Model.STABLE
     assert posture.because == action.because
     assert action.because == (
-        "disagreement: temp left its reference; effect 0.31 share (between 0.27 and 0.35),"
-        " from 420 against 5,000 of reference"
+        "disagreement: temp left its reference; effect 31 % (between 27 and 35),"
+        " from 420 now against 5,000 certified"
     )
     assert posture.switches_s == (700.0,)
     assert posture.steps_taken == {"disagreement#1": 2}

@@ -33,9 +33,9 @@ def test_an_effect_is_never_said_without_interval_and_sample(
 ) -> None:
     """Unless there is none to say."""
     name = AlarmName.LATENCY
-    full = "0.31 share (between 0.27 and 0.35), from 420 against 5,000 of reference"
+    full = "31 % (between 27 and 35), from 420 now against 5,000 certified"
     assert effect(make_finding(name)) == full
-    assert effect(make_finding(name, interval=None, n_reference=0)) == "0.31 share, from 420"
+    assert effect(make_finding(name, interval=None, n_reference=0)) == "31 %, from 420"
     assert effect(make_finding(AlarmName.STABLE_UNREADY)) == ""
 
 
