@@ -96,7 +96,8 @@ async def _collect(wish: Wish, bars: Progress) -> Lately:
         state = await _fetch(wish, PATH, _State)
         if state.wanted != wish.rows:
             raise AdminError("the sidecar forgot the collection: it was started again; begin anew")
-        bars.update(task, completed=state.rows)
+        lost = f", {state.unreadable} unreadable" if state.unreadable else ""
+        bars.update(task, completed=state.rows, description=f"rows of the traffic{lost}")
         if state.disturbed and not wish.force:
             raise AdminError(
                 f"{', '.join(state.disturbed)} fires: a reference of this traffic would certify "

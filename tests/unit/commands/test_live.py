@@ -87,6 +87,20 @@ def test_a_sidecar_that_was_started_again_is_noticed(tmp_path: Path) -> None:
     assert "started again" in message
 
 
+def test_bodies_that_cannot_be_read_are_told_while_one_waits(tmp_path: Path) -> None:
+    """Where none can be read, rows never come: who waits must see why."""
+    shown = StringIO()
+
+    async def scenario() -> None:
+        async with door(STATE | {"unreadable": 7, "disturbed": ["errors"]}) as (admin, _):
+            wish = Wish(admin=admin, token="", rows=100, keep_sample=0, force=False)
+            with pytest.raises(AdminError):
+                await learn(wish, tmp_path / "b.json", Console(file=shown, force_terminal=True))
+
+    asyncio.run(scenario())
+    assert "7 unreadable" in shown.getvalue()
+
+
 def test_another_version_is_noticed(tmp_path: Path) -> None:
     """An answer of another form is not guessed at."""
     message, _ = refused(tmp_path, {"hello": 1})
