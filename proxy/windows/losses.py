@@ -109,6 +109,9 @@ class LossWatch:
             # A tick without labels says nothing, and must not make the last ones look old.
             if watch.pending.any():
                 watch.tick()
+            elif watch.breach is not None:
+                # Nor does it speak for the breach again, as the last one did.
+                watch.breach.spoke = None
         self._date()
 
     def _date(self) -> None:

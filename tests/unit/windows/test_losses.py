@@ -81,6 +81,19 @@ def test_a_tick_without_labels_says_nothing() -> None:
     assert losses.silent_ticks >= 19
 
 
+def test_a_tick_without_labels_does_not_speak_for_a_breach_again() -> None:
+    """Else one labelled tick would count as four of the last five."""
+    losses = watching()
+    live(losses, 3000, {Model.CANDIDATE: 0.65})
+    watch = losses.watches[Model.CANDIDATE]
+    assert watch.breach is not None
+    losses.put({Model.CANDIDATE: row(right=False)}, (Model.CANDIDATE,))
+    losses.fold()
+    assert watch.spoke is True
+    losses.fold()
+    assert watch.spoke is None
+
+
 @pytest.mark.parametrize(
     ("stable", "mirrored", "shared"),
     [(0.9, 0.5, Verdict.OK), (0.65, 0.5, Verdict.BREACH), (0.9, 0.0, Verdict.UNKNOWN)],
