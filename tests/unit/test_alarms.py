@@ -175,6 +175,20 @@ def test_an_unconfirmed_breach_lapses_as_a_transient() -> None:
     assert (alarm.transients, alarm.episode, alarm.recent) == (1, 1, ())
 
 
+def test_one_tick_after_a_long_silence_does_not_end_a_pending_alarm() -> None:
+    """The labels of the next day are heard for as many ticks as any others before it lapses."""
+    alarm = Alarm(name=AlarmName.DISAGREEMENT)
+    silent = [(UNKNOWN, 0.0, None)] * 50
+    script = [(BREACH, 0.0, None), *silent, *[(BREACH, -0.1, False)] * 5]
+    states = []
+    for number, (verdict, confirmation, spoke) in enumerate(script):
+        shown = finding(verdict, number * TICK_S, confirmation)
+        alarm, _ = advance(alarm, msgspec.structs.replace(shown, spoke=spoke), RULE)
+        states.append(alarm.state)
+    assert set(states[:-1]) == {AlarmState.PENDING}
+    assert states[-1] is AlarmState.INACTIVE
+
+
 def test_a_breach_confirmed_slowly_does_not_lapse() -> None:
     """At low traffic the evidence needs its time: a rising confirmation keeps the alarm pending."""
     assert live([(BREACH, 0.01 * (n + 1)) for n in range(30)])[-1] is AlarmState.PENDING
