@@ -13,7 +13,8 @@ import hashlib
 import logging
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -33,6 +34,8 @@ MAX_ENTRY_BYTES: Final = 256 * 1024
 """A longer entry is replaced by a note of its length: nothing sensible is that long."""
 
 _MARK: Final = b',"hash":"'
+_HEAD_BYTES: Final = 160
+"""Number, time and kind of an entry take fewer."""
 _TAIL_BYTES: Final = 1024 * 1024
 _MEMORY: Final = 1_000
 _encoder = msgspec.json.Encoder(enc_hook=str)
@@ -105,10 +108,16 @@ class Journal:
             self.n_failed += 1
         return msgspec.structs.replace(entry, hash=digest)
 
-    def tail(self, n: int) -> list[dict[str, object]]:
-        """Give the last `n` entries, oldest first, from memory."""
-        lines = list(self._recent)[-n:] if n > 0 else []
-        return [msgspec.json.decode(line, type=dict[str, object]) for line in lines]
+    def tail(self, n: int, without: Collection[str] = ()) -> list[dict[str, object]]:
+        """Give the last `n` entries, oldest first, from memory.
+
+        Those of the kinds in `without` are passed over unread: insights are long, and the status
+        page asks every few seconds.
+        """
+        hidden = {kind.encode() for kind in without}
+        wanted = (line for line in reversed(self._recent) if _kind(line) not in hidden)
+        lines = list(islice(wanted, max(0, n)))
+        return [msgspec.json.decode(line, type=dict[str, object]) for line in reversed(lines)]
 
     def close(self) -> None:
         """Write what waits and let go of the file."""
@@ -245,6 +254,11 @@ def _all_lines(path: Path) -> Iterator[tuple[str, bytes]]:
 
 def _aside(path: Path, age: int) -> Path:
     return path.with_name(f"{path.name}.{age}")
+
+
+def _kind(line: bytes) -> bytes:
+    """Give the kind of an entry, which stands in the beginning of its line."""
+    return line[:_HEAD_BYTES].partition(b'"kind":"')[2].partition(b'"')[0]
 
 
 def _last_lines(path: Path) -> list[bytes]:

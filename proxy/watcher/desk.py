@@ -357,8 +357,8 @@ class WatcherDesk:
     def _timeline(self) -> tuple[EntryView, ...]:
         entries = [
             words.entry_view(entry)
-            for entry in reversed(self._office.journal.tail(4 * TIMELINE))
-            if entry.get("kind") not in HIDDEN_KINDS and not _repeats(entry)
+            for entry in reversed(self._office.journal.tail(4 * TIMELINE, HIDDEN_KINDS))
+            if not _repeats(entry)
         ]
         return tuple(entries[:TIMELINE])
 

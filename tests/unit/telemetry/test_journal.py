@@ -187,6 +187,19 @@ def test_an_enormous_entry_is_replaced_by_its_length(tmp_path: Path) -> None:
     assert journal.tail(1)[0]["body"] == {"left_out_bytes": MAX_ENTRY_BYTES + 2}
 
 
+def test_kinds_that_are_not_wanted_are_passed_over(tmp_path: Path) -> None:
+    """However many of them came last, the tail is as long as asked for, and in order."""
+    journal = Journal(tmp_path / "j")
+    for number in range(4):
+        journal.append("routing", {"kind": "tick", "number": number}, UTC)
+    for _ in range(200):
+        journal.append("tick", {}, UTC)
+    found = journal.tail(3, {"tick", "insight"})
+    assert [entry["n"] for entry in found] == [2, 3, 4]
+    assert journal.tail(0, {"tick"}) == []
+    assert len(journal.tail(500)) == 204
+
+
 def test_the_tail_of_nothing_is_nothing(tmp_path: Path) -> None:
     """Asking for no entries gives none, not all."""
     assert filled(tmp_path / "j").tail(0) == []
