@@ -26,6 +26,7 @@ from proxy.clock import now_s
 from proxy.monitors.errors import CLASS_OF, SERVER_ERROR
 from proxy.records import Failure
 from proxy.relay.settings import ClientTls, Upstream
+from proxy.relay.tls import no_passphrase
 
 BROKEN_SHARE: Final = 0.5
 """From this share of failed answers on, there is nothing to certify."""
@@ -219,7 +220,7 @@ def _tls(tls: ClientTls | None) -> ssl.SSLContext | bool:
     try:
         context = ssl.create_default_context(cafile=tls.ca)
         if tls.certificate is not None:
-            context.load_cert_chain(tls.certificate, tls.key)
+            context.load_cert_chain(tls.certificate, tls.key, no_passphrase)
     except (OSError, ssl.SSLError) as error:
         raise CertifyError(f"TLS of the model: {error}; see models.*.tls") from error
     if not tls.verify:

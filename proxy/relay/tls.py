@@ -74,7 +74,7 @@ class ListenerTls:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.set_alpn_protocols(["http/1.1"])
-        context.load_cert_chain(settings.certificate, settings.key)
+        context.load_cert_chain(settings.certificate, settings.key, no_passphrase)
         if settings.client_ca is not None:
             context.load_verify_locations(settings.client_ca)
             context.verify_mode = ssl.CERT_REQUIRED
@@ -125,11 +125,20 @@ class UpstreamTls:
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.set_alpn_protocols(["http/1.1"])
         if settings.certificate is not None:
-            context.load_cert_chain(settings.certificate, settings.key)
+            context.load_cert_chain(settings.certificate, settings.key, no_passphrase)
         if not settings.verify:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         return context
+
+
+def no_passphrase() -> str:
+    """Refuse an encrypted key: the library would ask the terminal for it, and wait.
+
+    Raises:
+        OSError: always.
+    """
+    raise OSError("the key is encrypted, and nobody is there to unlock it: give it unencrypted")
 
 
 def beside(folder: Path, listen: Listen, models: Models) -> tuple[Listen, Models]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import ssl
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -80,3 +82,25 @@ def test_every_file_that_cannot_be_used_is_told_with_its_key(tmp_path: Path) -> 
     assert first == f"listen.tls: {tmp_path / 'k.pem'} cannot be read: No such file or directory"
     assert second.startswith(f"models.candidate.tls: {tmp_path / 'c.pem'} cannot be used: ")
     assert not list(troubles(Listen(), Models(candidate=Upstream(url="http://a"))))
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="keys are made with openssl")
+def test_an_encrypted_key_is_refused_and_nobody_is_asked_for_its_passphrase(tmp_path: Path) -> None:
+    """The library would ask the terminal, and the relay would wait for a person."""
+    subprocess.run(
+        (
+            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
+            *("-days", "1", "-subj", "/CN=x", "-passout", "pass:secret"),
+            *("-keyout", "key.pem", "-out", "cert.pem"),
+        ),
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+    )
+    certificate, key = str(tmp_path / "cert.pem"), str(tmp_path / "key.pem")
+    listen = Listen(tls=ServerTls(certificate=certificate, key=key))
+    url = "https://127.0.0.1:1"
+    models = Models(candidate=Upstream(url=url, tls=ClientTls(certificate=certificate, key=key)))
+    told = list(troubles(listen, models))
+    assert [one.partition(":")[0] for one in told] == ["listen.tls", "models.candidate.tls"]
+    assert all("the key is encrypted" in one for one in told)
