@@ -23,7 +23,7 @@ from aiohttp import web
 
 from proxy import clock
 from proxy.children import Child, Launch
-from proxy.config import API_SOCKET, LINK_SOCKET, ROUTING_FILE, ConfigError, Loaded, load
+from proxy.config import API_SOCKET, LINK_SOCKET, ROUTING_FILE, ConfigError, Loaded
 from proxy.ports import StartError, bind, port_trouble
 from proxy.probe import PROBE_EVERY_S, Probe
 from proxy.records import Health, Model
@@ -31,7 +31,7 @@ from proxy.tasks import TaskGroup
 from proxy.telemetry.answers import serve_tcp
 from proxy.telemetry.desk import DeskError, JsonObject, ProcessVitals
 from proxy.telemetry.door import Door
-from proxy.trial import benchmark_trouble
+from proxy.trial import benchmark_trouble, load_sound
 
 log = logging.getLogger(__name__)
 
@@ -318,7 +318,7 @@ class Supervisor:
     async def _reload(self, by: str) -> JsonObject:
         """See `reload`."""
         try:
-            fresh = await asyncio.to_thread(load, self._loaded.path)
+            fresh = await asyncio.to_thread(load_sound, self._loaded.path)
             _check_same_ground(self._loaded, fresh)
         except ConfigError as error:
             self._reloaded_ok = False

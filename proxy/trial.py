@@ -8,12 +8,28 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import Final
 
-from proxy.config import Loaded
+from proxy.config import ConfigError, Loaded, load
+from proxy.document import Problem
+from proxy.relay import tls
 
 PATIENCE_S: Final = 60.0
 """Imports on a cold, throttled node take many seconds."""
+
+
+def load_sound(path: Path) -> Loaded:
+    """Read the configuration at `path`, and try the TLS files that it names.
+
+    Raises:
+        ConfigError: everything that is wrong with it, or with those files.
+    """
+    loaded = load(path)
+    found = list(tls.troubles(loaded.config.listen, loaded.config.models))
+    if found:
+        raise ConfigError([Problem(str(path), 0, "", one) for one in found])
+    return loaded
 
 
 def benchmark_trouble(loaded: Loaded) -> str:

@@ -211,6 +211,21 @@ def test_what_is_bound_once_cannot_be_changed_by_a_reload(
     assert str(problem).startswith(f"{path}:{line}: {key}: cannot be changed while running")
 
 
+def test_a_reload_with_tls_files_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
+    """New relays could not start with them; the old ones and their settings stay."""
+    supervisor = Supervisor(written(tmp_path, "http://127.0.0.1:1"))
+    path = supervisor._loaded.path
+    text = path.read_text("utf-8")
+    tls = "tls: {certificate: none.pem, key: none.pem}, "
+    path.write_text(text.replace("listen: {", f"listen: {{{tls}", 1), "utf-8")
+    before = supervisor._loaded
+    with pytest.raises(DeskError, match=r"none\.pem cannot be read") as caught:
+        asyncio.run(supervisor.reload("ada"))
+    assert (caught.value.status, caught.value.code) == (422, "bad_config")
+    assert supervisor._loaded is before
+    assert not supervisor.reloaded()
+
+
 def test_everything_else_may_be_changed_by_a_reload(tmp_path: Path) -> None:
     """Models, limits and times are put into force without a restart."""
     old = written(tmp_path, "http://127.0.0.1:1")
