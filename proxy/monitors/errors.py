@@ -27,7 +27,8 @@ from proxy.records import (
 from proxy.stats.basis.demands import Tolerance
 from proxy.stats.basis.intervals import share_upper_bound
 from proxy.stats.engine import snapshot
-from proxy.stats.engine.conclude import Wording, conclude, detail_of, unknown, verdict_of
+from proxy.stats.engine.acquittal import shared_by
+from proxy.stats.engine.conclude import Wording, conclude, detail_of, unknown
 from proxy.stats.engine.effects import absolute_share
 from proxy.stats.engine.streams import watch_shares
 from proxy.stats.engine.watch import Watch
@@ -123,8 +124,9 @@ class Errors:
             return unknown(self.name, now_s, "switched off")
         for watch in self._watches.values():
             watch.tick()
-        shared = verdict_of(self._watches[Model.STABLE], self._wording.min_rows)
-        return conclude(self._watches[Model.CANDIDATE], self._wording, now_s, shared)
+        candidate, stable = self._watches[Model.CANDIDATE], self._watches[Model.STABLE]
+        shared = shared_by(stable, candidate, self._wording.min_rows)
+        return conclude(candidate, self._wording, now_s, shared)
 
     def pooled(self) -> dict[str, Watch]:
         """Give the watches, for counts of the tick to be added up over replicas."""

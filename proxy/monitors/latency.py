@@ -14,7 +14,8 @@ from proxy.monitors import Engine
 from proxy.monitors.settings import LatencySettings
 from proxy.records import AlarmName, Exchange, Finding, Model, Observation, Verdict
 from proxy.stats.engine import snapshot
-from proxy.stats.engine.conclude import Wording, conclude, detail_of, unknown, verdict_of
+from proxy.stats.engine.acquittal import shared_by
+from proxy.stats.engine.conclude import Wording, conclude, detail_of, unknown
 from proxy.stats.watches.latency_watch import LatencyRule, LatencyWatch
 
 ANSWERED: Final = range(200, 400)
@@ -76,14 +77,14 @@ class Latency:
         if candidate.watch.breach is None and candidate.beyond_share() > MOSTLY:
             return unknown(self.name, now_s, "the load is beyond what was certified")
         wording = self._wordings[Model.CANDIDATE]
-        return conclude(candidate.watch, wording, now_s, self._shared())
+        return conclude(candidate.watch, wording, now_s, self._shared(candidate))
 
-    def _shared(self) -> Verdict:
+    def _shared(self, candidate: LatencyWatch) -> Verdict:
         """Say whether the stable is slow too, so that the cause is shared."""
         stable = self._watches.get(Model.STABLE)
         if stable is None:
             return Verdict.UNKNOWN
-        return verdict_of(stable.watch, self._min_answers)
+        return shared_by(stable.watch, candidate.watch, self._min_answers)
 
     def snapshot(self) -> bytes:
         """Give the evidence about both models as bytes."""

@@ -14,7 +14,8 @@ from proxy.benchmark import Benchmark
 from proxy.monitors import Engine
 from proxy.monitors.settings import DriftSettings
 from proxy.records import AlarmName, Case, Finding, Model, Observation, Rows, Side, Verdict
-from proxy.stats.engine.conclude import Wording, conclude, detail_of, unknown, verdict_of
+from proxy.stats.engine.acquittal import shared_by
+from proxy.stats.engine.conclude import Wording, conclude, detail_of, unknown
 from proxy.stats.engine.watch import Watch
 from proxy.stats.explain.evidence import SideEvidence, evidence_of
 from proxy.stats.watches.conditional_watch import ConditionalWatch, conditional_watch, split
@@ -70,7 +71,7 @@ class OutputDrift:
         if misfit := candidate.misfit():
             return unknown(self.name, now_s, misfit)
         spoken = self._spoken(candidate)
-        shared = self._shared(is_within=spoken is not candidate.watch)
+        shared = self._shared(spoken, is_within=spoken is not candidate.watch)
         return paced(conclude(spoken, self._wording, now_s, shared), candidate)
 
     def _spoken(self, candidate: ProfileWatch) -> Watch:
@@ -81,9 +82,10 @@ class OutputDrift:
             return candidate.watch if within.watch.breach is None else within.watch
         return candidate.watch
 
-    def _shared(self, *, is_within: bool) -> Verdict:
+    def _shared(self, spoken: Watch, *, is_within: bool) -> Verdict:
         """Say whether the stable's answers drift too, so that the cause is shared.
 
+        `spoken`: the watch that speaks for the candidate.
         `is_within`: the candidate's show it within classes only. Then the stable's columns, which
         say nothing about that, cannot acquit the data: rows of its classes must.
         """
@@ -95,8 +97,8 @@ class OutputDrift:
         if is_within:
             if within is None:
                 return Verdict.UNKNOWN
-            return verdict_of(within.watch, self._wording.min_rows)
-        return verdict_of(stable.watch, self._wording.min_rows)
+            return shared_by(within.watch, spoken, self._wording.min_rows)
+        return shared_by(stable.watch, spoken, self._wording.min_rows)
 
     def pooled(self) -> dict[str, Watch]:
         """Give the watches, for counts of the tick to be added up over replicas."""

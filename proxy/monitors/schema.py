@@ -23,7 +23,8 @@ from proxy.payload.schema import Schema as CertifiedSchema
 from proxy.records import AlarmName, Finding, Model, Observation, Rows, Side, Undecodable, Verdict
 from proxy.stats.basis.functionals import Floats
 from proxy.stats.engine import snapshot
-from proxy.stats.engine.conclude import Wording, conclude, detail_of, unknown, verdict_of
+from proxy.stats.engine.acquittal import shared_by
+from proxy.stats.engine.conclude import Wording, conclude, detail_of, unknown
 from proxy.stats.engine.effects import Effect
 from proxy.stats.engine.streams import WatchedStream
 from proxy.stats.engine.watch import Watch
@@ -122,7 +123,7 @@ class Schema:
             return Verdict.BREACH
         if self._stable_watch is None:
             return Verdict.UNKNOWN
-        return verdict_of(self._stable_watch, self._wording.min_rows)
+        return shared_by(self._stable_watch, watch, self._wording.min_rows, f"{Model.STABLE} ")
 
     def snapshot(self) -> bytes:
         """Give the evidence as bytes."""
