@@ -104,7 +104,8 @@ _DRIFTED: Final = Reason(
     Cause.DATA, "The inputs drift, or drifted since this alarm began: both models meet them."
 )
 _ALONE: Final = Reason(
-    Cause.MODEL, "The stable model does not show it on the same traffic, and the inputs are steady."
+    Cause.MODEL,
+    "The stable model does not show it on the same traffic; no input is known to drift.",
 )
 
 
@@ -119,7 +120,9 @@ def _of_service(alarm: Alarm, finding: Finding, facts: Facts) -> Reason:
     if finding.shared is Verdict.UNKNOWN:
         if facts.candidate_ready is False and facts.stable_ready is True:
             return Reason(Cause.MODEL, "The candidate is not ready, the stable model is.")
-        return Reason(Cause.UNKNOWN, "The stable model was not measured on the same traffic.")
+        return Reason(
+            Cause.UNKNOWN, "The stable model was not measured well enough on the same traffic."
+        )
     if met_drift(alarm, facts):
         return _DRIFTED
     if finding.shared is Verdict.OK:
@@ -142,7 +145,8 @@ def _of_outputs(alarm: Alarm, finding: Finding, facts: Facts) -> Reason:
     if other is not None and other.state in OPEN:
         return _of_disagreement(other, facts)
     return Reason(
-        Cause.UNKNOWN, "The stable model's outputs were not measured, and nothing else tells."
+        Cause.UNKNOWN,
+        "The stable model's outputs were not measured well enough, and nothing else tells.",
     )
 
 

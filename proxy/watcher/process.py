@@ -208,13 +208,14 @@ class Watcher:
         await self._link.close()
         await runner.cleanup()
         await self._hands.close()
+        # Before everything that talks to others, who may be slow: an end takes ten seconds at most.
+        self._memory.save()
         await self._notifier.close()
         if self._fleet is not None:
             await self._fleet.close()
         if self._sink is not None:
             await self._sink.close()
         await self._capacity.close()
-        self._memory.save()
         self._journal.close()
 
     # What comes in.

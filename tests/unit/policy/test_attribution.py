@@ -205,7 +205,7 @@ def test_without_a_finding_nothing_is_known(make_facts: MakeFacts) -> None:
     ("name", "changes", "words"),
     [
         (AlarmName.INPUT_DRIFT, {}, "always a matter of: data"),
-        (AlarmName.ERRORS, {"shared": UNKNOWN}, "was not measured on the same traffic"),
+        (AlarmName.ERRORS, {"shared": UNKNOWN}, "was not measured well enough on the same traffic"),
         (AlarmName.LATENCY, {"shared": BREACH}, "suffers the same"),
         (AlarmName.OUTPUT_DRIFT, {"shared": BREACH}, "shows the same on the same requests"),
         (AlarmName.OUTPUT_DRIFT, {"shared": UNKNOWN}, "nothing else tells"),
