@@ -388,6 +388,7 @@ class Pipeline:
             if monitor.restore(evidence):
                 self.alarms[name] = alarm_rules.shifted(alarm, delta_s)
                 continue
+            monitor.reset()  # a part of the evidence may have fitted
             # Episodes go on counting: the id of an alert must never be used twice.
             self.alarms[name] = Alarm(name=name, episode=alarm.episode)
             if evidence:

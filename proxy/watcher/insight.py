@@ -269,9 +269,9 @@ def _answer(process: subprocess.Popen[bytes], raw: bytes, timeout_s: float) -> b
         raise TimeoutError from late
     if process.returncode:
         lines = errors.decode(errors="replace").strip().splitlines()
-        raise ExplainError(
-            f"the process ended with {process.returncode}: {lines[-1] if lines else 'no word'}"
-        )
+        # The kind of the error only: its text may quote a cell.
+        kind = lines[-1].partition(":")[0] if lines else "no word"
+        raise ExplainError(f"the process ended with {process.returncode}: {kind}")
     return answer
 
 

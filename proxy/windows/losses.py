@@ -144,7 +144,7 @@ class LossWatch:
         low, high = mean_interval(float(gaps.mean()), float(gaps.var()), len(gaps))
         apart = certified[0] - certified[1]
         lost = [float(losses[:, place].mean()) - certified[place] for place in range(len(Model))]
-        if low > apart and lost[1] < SHARED_PART * lost[0]:
+        if lost[0] > 0 and low > apart and lost[1] < SHARED_PART * lost[0]:
             return Verdict.OK
         is_shared = lost[0] > 0 and (low > apart or high - apart < SHARED_PART * lost[0])
         return Verdict.BREACH if is_shared else Verdict.UNKNOWN

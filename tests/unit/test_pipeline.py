@@ -339,8 +339,11 @@ def test_evidence_that_does_not_fit_starts_fresh_but_episodes_go_on_counting() -
     line = a_line(monitor)
     monitor.verdict = Verdict.BREACH
     line.tick(100.0)
-    fresh = a_line(Scripted(AlarmName.INPUT_DRIFT, fits=False))
+    misfit = Scripted(AlarmName.INPUT_DRIFT, fits=False)
+    fresh = a_line(misfit)
     notes = fresh.restore(line.snapshot(), delta_s=0.0)
+    # What may have fitted in part is forgotten: no breach goes on beside an alarm that starts anew.
+    assert misfit.n_resets == 1
     assert len(notes) == 1
     assert "input_drift" in notes[0]
     alarm = fresh.alarms[AlarmName.INPUT_DRIFT]
