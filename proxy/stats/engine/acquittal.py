@@ -7,19 +7,15 @@ rows of the stable model, since the breach began, rule out that it moved half as
 
 from __future__ import annotations
 
-import math
 from typing import Final
 
 from proxy.records import Verdict
-from proxy.stats.basis.functionals import Floats, Form
-from proxy.stats.basis.intervals import mean_interval, share_interval
 from proxy.stats.engine.conclude import verdict_of
-from proxy.stats.engine.streams import WatchedStream
+from proxy.stats.engine.effects import movement
 from proxy.stats.engine.watch import Watch
 
 SHARED_PART: Final = 0.5
 """Part of the candidate's movement that the stable model must be shown not to have made."""
-NORMAL_95: Final = 1.96
 
 
 def shared_by(stable: Watch, candidate: Watch, min_rows: int, prefix: str = "") -> Verdict:
@@ -57,34 +53,8 @@ def shared_by(stable: Watch, candidate: Watch, min_rows: int, prefix: str = "") 
         moved = functional.mean(candidate.current(blamed)) - functional.mean(accused.masses)
         ticks = candidate.breach.onset
         counts = stable.history.last(ticks, stable.layout.bins[index])
-        low, high = _moved(witness, place, counts)
-        half = SHARED_PART * moved
+        certified, _, (low, high) = movement(witness, place, counts)
+        half = certified + SHARED_PART * moved
         is_alone = high < half if moved > 0 else low > half
         return Verdict.OK if is_alone else Verdict.UNKNOWN
     return Verdict.UNKNOWN
-
-
-def _moved(stream: WatchedStream, place: int, counts: Floats) -> tuple[float, float]:
-    """Give the interval of how far a functional moved from the certificate.
-
-    Args:
-        stream: the stream, as it is seen now.
-        place: which of its functionals.
-        counts: float array [bins], current rows.
-    """
-    functional = stream.functionals[place]
-    n = float(counts[functional.applies].sum())
-    if n <= 0:
-        return -math.inf, math.inf
-    independent = n / stream.design_effects[place]
-    reference = functional.mean(stream.masses)
-    mean = functional.mean(counts)
-    if functional.form is Form.SHARE:
-        low, high = share_interval(mean * independent, independent)
-    else:
-        low, high = mean_interval(mean, functional.variance(counts), independent)
-    n_reference = stream.n_reference * functional.share_of_rows(stream.masses)
-    error = NORMAL_95 * math.sqrt(
-        functional.variance(stream.masses) * stream.design_effects[place] / max(1.0, n_reference)
-    )
-    return low - reference - error, high - reference + error

@@ -42,6 +42,35 @@ def effect_of(stream: WatchedStream, index: int, counts: Floats) -> Effect:
         counts: float array [bins], current rows.
     """
     functional = stream.functionals[index]
+    reference, current, (low, high) = movement(stream, index, counts)
+    if functional.form is Form.SHARE:
+        value, unit = current - reference, "share"
+        interval = (low - reference, high - reference)
+    else:
+        value, interval, unit = _in_units(functional, reference, current, (low, high))
+    return Effect(
+        value=value,
+        interval=interval,
+        unit=unit,
+        n=int(counts.sum()),
+        summary=_summary(stream, functional, counts, (reference, current, value)),
+    )
+
+
+def movement(
+    stream: WatchedStream, index: int, counts: Floats
+) -> tuple[float, float, tuple[float, float]]:
+    """Give the certified and the current mean of a functional, and the interval of the current one.
+
+    The interval has room for the error of the certificate, too: its distance to the certified mean
+    is that of the movement.
+
+    Args:
+        stream: the stream.
+        index: which of its functionals.
+        counts: float array [bins], current rows. Without any the current mean is the certified one.
+    """
+    functional = stream.functionals[index]
     n = float(counts[functional.applies].sum())
     independent = n / stream.design_effects[index]
     reference = functional.mean(stream.masses)
@@ -52,23 +81,9 @@ def effect_of(stream: WatchedStream, index: int, counts: Floats) -> Effect:
     )
     if functional.form is Form.SHARE:
         low, high = share_interval(current * independent, independent)
-        value, interval, unit = (
-            current - reference,
-            (low - reference - error, high - reference + error),
-            "share",
-        )
     else:
         low, high = mean_interval(current, functional.variance(counts), independent)
-        value, interval, unit = _in_units(
-            functional, reference, current, (low - error, high + error)
-        )
-    return Effect(
-        value=value,
-        interval=interval,
-        unit=unit,
-        n=int(counts.sum()),
-        summary=_summary(stream, functional, counts, (reference, current, value)),
-    )
+    return reference, current, (low - error, high + error)
 
 
 def absolute_share(stream: WatchedStream, index: int, counts: Floats) -> Effect:
