@@ -17,8 +17,6 @@ from proxy.demo.traffic import Tally
 from proxy.records import AlarmName, AlarmState, Model
 from proxy.telemetry.desk import AlarmView, Status
 
-OPEN: Final = frozenset({AlarmState.PENDING, AlarmState.FIRING})
-
 
 class Deed(StrEnum):
     """What the director does at the beginning of a stage."""
@@ -98,7 +96,7 @@ def opens(name: AlarmName) -> Check:
 
     def holds(scene: Scene) -> bool:
         alarm = scene.alarm(name)
-        return alarm is not None and alarm.state in OPEN
+        return alarm is not None and alarm.state.is_open
 
     return Check(f"{name} becomes an alarm", holds)
 
@@ -108,7 +106,7 @@ def is_over(*names: AlarmName) -> Check:
 
     def holds(scene: Scene) -> bool:
         found = [scene.alarm(name) for name in names]
-        return all(alarm is None or alarm.state not in OPEN for alarm in found)
+        return all(alarm is None or not alarm.state.is_open for alarm in found)
 
     return Check(f"{' and '.join(names)} end{'' if len(names) > 1 else 's'}", holds)
 
@@ -118,7 +116,7 @@ def any_alarm(*except_for: AlarmName) -> Check:
 
     def holds(scene: Scene) -> bool:
         return any(
-            alarm.state in OPEN and alarm.name not in except_for for alarm in scene.status.alarms
+            alarm.state.is_open and alarm.name not in except_for for alarm in scene.status.alarms
         )
 
     words = f"an alarm other than {', '.join(except_for)}" if except_for else "an alarm"

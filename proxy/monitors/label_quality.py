@@ -36,6 +36,7 @@ from proxy.records import (
 )
 from proxy.records.truth import MAX_PROBLEMS
 from proxy.stats.basis.demands import Tolerance
+from proxy.stats.basis.hours import HOUR_S
 from proxy.stats.engine.conclude import Wording, conclude, detail_of, unknown
 from proxy.stats.quality.certified_quality import describe_loss
 from proxy.stats.quality.measures import Scored
@@ -53,7 +54,6 @@ SILENT_TICKS: Final = 10
 """After as many ticks without labels, a breach that lasts is not measured any more."""
 MAX_DELAYS: Final = 20_000
 COVERAGE_EVERY_S: Final = 10.0
-HOUR_S: Final = 3600.0
 
 
 class LabelQuality:

@@ -14,9 +14,7 @@ from types import MappingProxyType
 from typing import Final
 
 from proxy.policy.values import Cause, Facts
-from proxy.records import Alarm, AlarmName, AlarmState, Finding, Verdict
-
-OPEN = frozenset({AlarmState.PENDING, AlarmState.FIRING})
+from proxy.records import Alarm, AlarmName, Finding, Verdict
 
 _BY_NAME: Final = MappingProxyType(
     {
@@ -45,7 +43,7 @@ def inputs(facts: Facts) -> Inputs:
     alarm = facts.alarms.get(AlarmName.INPUT_DRIFT)
     if alarm is None:
         return Inputs.STEADY
-    if alarm.state in OPEN:
+    if alarm.state.is_open:
         return Inputs.DRIFTING
     finding = alarm.finding
     if finding is None or finding.verdict is Verdict.UNKNOWN:
@@ -142,7 +140,7 @@ def _of_outputs(alarm: Alarm, finding: Finding, facts: Facts) -> Reason:
     if finding.shared is Verdict.OK:
         return _ALONE
     other = facts.alarms.get(AlarmName.DISAGREEMENT)
-    if other is not None and other.state in OPEN:
+    if other is not None and other.state.is_open:
         return _of_disagreement(other, facts)
     return Reason(
         Cause.UNKNOWN,

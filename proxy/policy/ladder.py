@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 import msgspec
 
 from proxy.alarms import key
-from proxy.policy.attribution import OPEN
 from proxy.policy.diagnosis import Story, tell
 from proxy.policy.gate import DAY_S, DONE, GO, Moment, Rung, Standing, lock, may_downgrade
 from proxy.policy.incidents import open_and_close
@@ -95,7 +94,7 @@ def _tidy(posture: Posture, moment: Moment) -> Posture:
     """Forget what is over, so that the posture stays small; put the override into force."""
     alarms, now_s = moment.facts.alarms, moment.now_s
     firing = {key(it) for it in alarms.values() if it.state is AlarmState.FIRING}
-    is_open = {(it.name.value, it.episode) for it in alarms.values() if it.state in OPEN}
+    is_open = {(it.name.value, it.episode) for it in alarms.values() if it.state.is_open}
     seen = posture.acknowledgements.items()
     return msgspec.structs.replace(
         posture,
@@ -222,7 +221,7 @@ def _relieve(state: _State, moment: Moment) -> _State:
     """Take capacity back, one step at a time, once no alarm has needed it for long enough."""
     posture, settings = state.posture, moment.settings
     is_needed = any(
-        alarm.state in OPEN
+        alarm.state.is_open
         and any(it.kind is StepKind.EXPAND for it in settings.ladder(alarm.name))
         for alarm in moment.facts.alarms.values()
     )

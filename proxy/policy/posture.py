@@ -16,7 +16,6 @@ from proxy.records import (
     Action,
     Alarm,
     AlarmName,
-    AlarmState,
     Model,
     Outcome,
     Posture,
@@ -24,8 +23,6 @@ from proxy.records import (
     Step,
     StepKind,
 )
-
-OPEN = frozenset({AlarmState.PENDING, AlarmState.FIRING})
 
 
 def acknowledge(
@@ -45,7 +42,7 @@ def acknowledge(
     taken = {
         seen: Acknowledgement(by=by, why=why, at_s=now_s, episode=alarms[seen].episode)
         for seen in names
-        if seen in alarms and alarms[seen].state in OPEN
+        if seen in alarms and alarms[seen].state.is_open
     }
     return msgspec.structs.replace(posture, acknowledgements={**posture.acknowledgements, **taken})
 

@@ -103,6 +103,11 @@ class AlarmState(StrEnum):
     FIRING = "firing"
     RESOLVED = "resolved"
 
+    @property
+    def is_open(self) -> bool:
+        """Whether an episode is under way, be it only suspected."""
+        return self in {AlarmState.PENDING, AlarmState.FIRING}
+
 
 class Alarm(Struct, frozen=True, kw_only=True):
     """One alarm as it stands."""

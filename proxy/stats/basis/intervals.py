@@ -8,6 +8,8 @@ from typing import Final, Protocol
 from scipy.special import betaincinv, betaln
 
 ALPHA: Final = 0.05
+NORMAL_95: Final = 1.96
+"""Standard errors on each side of an interval that is looked at once and misses in 5 %."""
 TUNED_FOR: Final = 1000
 """The interval of a mean is narrowest near this many rows; elsewhere it is only a little wider."""
 STEPS: Final = 60

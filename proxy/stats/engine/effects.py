@@ -10,11 +10,10 @@ import numpy as np
 from scipy.special import ndtri
 
 from proxy.stats.basis.functionals import N_SPECIAL_BINS, Floats, Form, Functional, mid_ranks
-from proxy.stats.basis.intervals import mean_interval, share_interval
+from proxy.stats.basis.intervals import NORMAL_95, mean_interval, share_interval
 from proxy.stats.engine.streams import WatchedStream
 from proxy.stats.reference.column import ColumnProfile, Kind
 
-NORMAL_95: Final = 1.96
 FARTHEST_RANK: Final = 1e-6
 """A stream that left the reference altogether is said to be 6.7 standard deviations away."""
 

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from proxy.records import Separation
 from proxy.stats.basis.functionals import Floats
+from proxy.stats.basis.intervals import NORMAL_95
 from proxy.stats.explain.design_matrix import DesignMatrix
 
 FOLDS: Final = 5
@@ -43,7 +44,6 @@ ENOUGH: Final = 1e-4
 """A Newton step whose coefficients all move by less is the last."""
 STEEPEST: Final = 30.0
 """Logits are clipped here: e^30 is certain enough."""
-NORMAL_95: Final = 1.96
 CHANCE: Final = 0.5
 """The area of a coin."""
 DIGITS: Final = 4

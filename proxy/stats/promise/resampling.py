@@ -26,6 +26,7 @@ from scipy.special import chdtri
 from proxy.records import Scalar
 from proxy.stats.basis.demands import Certainty, DriftRule
 from proxy.stats.basis.functionals import Bins
+from proxy.stats.basis.hours import HOUR_S
 from proxy.stats.engine.watch import Watch
 from proxy.stats.reference.multivariate import derived_columns
 from proxy.stats.reference.profile import Profile
@@ -41,7 +42,6 @@ MIN_BLOCKS: Final = 8
 CLUSTERS: Final = 4.0
 """A block is at least so many design effects long: shorter ones would cut what depends."""
 UNLIKELY: Final = 0.05
-HOUR_S: Final = 3600.0
 PARTS: Final = 100
 """Steps that are told while it goes on."""
 

@@ -22,7 +22,7 @@ import numpy as np
 from msgspec import Struct
 
 from proxy.stats.basis.functionals import Floats
-from proxy.stats.basis.intervals import mean_interval
+from proxy.stats.basis.intervals import NORMAL_95, mean_interval
 from proxy.stats.quality.measures import NOT_SAID, Measure, Scored, effective
 from proxy.stats.quality.target import UNSAID, Answer, MisfitError, Target, TargetKind, predicted_of
 
@@ -35,7 +35,6 @@ KEPT_TICKS: Final = 360
 """Ticks over which the estimate is shown: an hour at the default tick."""
 OUTSIDE: Final = 0.05
 """Share of predictions beyond the certified range from which the estimate reaches too far."""
-NORMAL_95: Final = 1.96
 
 
 class Basis(StrEnum):

@@ -23,7 +23,6 @@ from proxy.telemetry.journal import Entry
 _Told = TypeVar("_Told")
 LATE_S: Final = 30.0
 """What explains an alarm is made beside the ticks, and may come a little after it has ended."""
-OPEN: Final = frozenset({AlarmState.PENDING, AlarmState.FIRING})
 
 
 class Episode(Struct, frozen=True, kw_only=True):
@@ -43,7 +42,7 @@ class Episode(Struct, frozen=True, kw_only=True):
     @property
     def is_open(self) -> bool:
         """Whether it lasts."""
-        return self.state in OPEN
+        return self.state.is_open
 
     @property
     def starts_utc(self) -> str:
