@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +14,7 @@ from rich.table import Table
 from proxy.benchmark import Benchmark, dump
 from proxy.certify.certify import Order, certify
 from proxy.certify.drive import Step
-from proxy.certify.files import CertifyError
+from proxy.certify.files import CertifyError, write_whole
 from proxy.certify.quality import told_of
 from proxy.certify.telling import show_self_test
 from proxy.stats.reference.column import ColumnProfile
@@ -69,13 +68,9 @@ def write(benchmark: Benchmark, output: Path) -> None:
     Raises:
         CertifyError: it cannot be written.
     """
-    partial = output.with_name(output.name + ".partial")
     try:
-        partial.write_bytes(dump(benchmark))
-        partial.replace(output)
+        write_whole(output, dump(benchmark))
     except OSError as error:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
         raise CertifyError(
             f"{output}: the benchmark cannot be written: {error.strerror}"
         ) from error

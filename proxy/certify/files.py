@@ -1,7 +1,7 @@
-"""Reading the files of certification: their hash, their lines, and every damaged line named.
+"""The files of certification: hashed, read with every damaged line named, written whole.
 
 Requests are read whole, since they are sent several times. A reference is read line by line, since
-it may be larger than memory.
+it may be larger than memory. What is written replaces a file at once or not at all.
 """
 
 from __future__ import annotations
@@ -9,8 +9,10 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import os
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from io import BufferedReader
 from pathlib import Path
@@ -21,6 +23,9 @@ MAX_FILE_BYTES: Final = 4 * 1024**3
 MAX_LINE_BYTES: Final = 16 * 1024**2
 """Longest line: more is no row but a file without line ends."""
 READ_BYTES: Final = 1024**2
+FOR_ALL: Final = 0o666
+"""Permissions of a file that others may read, before the umask."""
+FOR_THE_OWNER: Final = 0o600
 
 
 class CertifyError(Exception):
@@ -110,6 +115,34 @@ def text_lines(path: Path, what: str) -> Iterator[str]:
         raise CertifyError(f"{path}: the {what} is not a sound gzip file: {error}") from error
     except OSError as error:
         raise CertifyError(f"{path}: the {what} cannot be read: {error.strerror}") from error
+
+
+def write_whole(path: Path, content: bytes, mode: int = FOR_ALL) -> None:
+    """Write a file whole or not at all: beside its place, to the disk, then renamed over the old.
+
+    A link keeps pointing. What is no file (`/dev/null`, a pipe) takes the content as it comes.
+
+    Raises:
+        OSError: it cannot be written; an old file stands as it was.
+    """
+    place = path.resolve()
+    if place.exists() and not place.is_file():
+        with place.open("wb") as file:
+            file.write(content)
+        return
+    beside = place.with_name(f"{place.name}.{os.getpid()}.partial")
+    try:
+        # Nobody else may have put a file or a link there: what is written may be private.
+        opened = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(opened, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(place)
+    except OSError:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
+        raise
 
 
 def _opened(path: Path) -> gzip.GzipFile | BufferedReader:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import getpass
 import json
-import os
 import socket
 import sys
 from pathlib import Path
@@ -17,6 +16,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from proxy.certify.files import FOR_THE_OWNER, write_whole
 from proxy.records import AlarmState
 from proxy.telemetry.desk import AlarmView, Status
 from proxy.telemetry.report import visible
@@ -135,7 +135,7 @@ async def follow(admin: str, token: str, console: Console) -> None:
 
 
 def save(content: bytes, path: Path) -> None:
-    """Write what was fetched for the owner's eyes only; `-` is standard output.
+    """Write what was fetched, whole, for the owner's eyes only; `-` is standard output.
 
     Raises:
         AdminError: the file cannot be written.
@@ -144,9 +144,7 @@ def save(content: bytes, path: Path) -> None:
         sys.stdout.write(content.decode())
         return
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
+        write_whole(path, content, FOR_THE_OWNER)
     except OSError as error:
         raise AdminError(f"{path} cannot be written: {error.strerror}") from error
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import os
+import threading
 from pathlib import Path
 
 import pytest
 
-from proxy.certify.files import MAX_SHOWN, CertifyError, Damage, read_source
+from proxy.certify.files import MAX_SHOWN, CertifyError, Damage, read_source, write_whole
 
 
 def test_a_file_is_read_with_the_hash_of_its_bytes(tmp_path: Path) -> None:
@@ -75,3 +77,34 @@ def test_damage_shows_the_first_lines_and_counts_the_others(tmp_path: Path) -> N
     assert shown[0].endswith("f:0: bad")
     assert len(shown) == MAX_SHOWN + 1
     assert shown[-1] == "... and 3 more"
+
+
+def test_a_file_that_cannot_be_replaced_leaves_nothing_beside_it(tmp_path: Path) -> None:
+    """The failure comes before anything stands in the place of the old file."""
+    place = tmp_path / "taken"
+    place.mkdir()
+    with pytest.raises(OSError, match="Is a directory"):
+        write_whole(place, b"new")
+    with pytest.raises(OSError, match="No such file"):
+        write_whole(tmp_path / "none" / "file", b"new")
+    assert list(tmp_path.iterdir()) == [place]
+
+
+def test_a_link_keeps_pointing_at_what_is_written(tmp_path: Path) -> None:
+    """A configuration that names the link goes on finding the file."""
+    path, link = tmp_path / "benchmark-2.json", tmp_path / "benchmark.json"
+    path.write_bytes(b"old")
+    link.symlink_to(path)
+    write_whole(link, b"new")
+    assert (link.is_symlink(), path.read_bytes()) == (True, b"new")
+
+
+def test_what_is_no_file_is_written_to_and_stays(tmp_path: Path) -> None:
+    """A pipe, as a shell gives it, is not replaced by a file."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=write_whole, args=(pipe, b"content"))
+    writer.start()
+    assert pipe.read_bytes() == b"content"
+    writer.join(10)
+    assert pipe.is_fifo()

@@ -169,6 +169,18 @@ def test_what_is_taken_home_is_for_the_owners_eyes(
         console.save(b"", tmp_path / "none" / "page")
 
 
+def test_an_old_file_stands_until_the_new_one_is_whole(tmp_path: Path) -> None:
+    """Who has the old page open keeps it; a page is never half of each."""
+    path = tmp_path / "page.html"
+    path.write_bytes(b"the old page")
+    path.chmod(0o644)
+    with path.open("rb") as reader:
+        console.save(b"new", path)
+        assert reader.read() == b"the old page"
+    assert (path.read_bytes(), path.stat().st_mode & 0o777) == (b"new", 0o600)
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_an_order_carries_body_and_token() -> None:
     """What is asked for reaches the door as JSON with the bearer token; its answer comes back."""
     door = FakeDoor(body=b'{"serving": "stable"}')
