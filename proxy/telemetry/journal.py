@@ -30,6 +30,10 @@ BEGINNING: Final = "0" * 64
 MAX_WAITING: Final = 1_000
 """Entries that wait for a disk; beyond it the oldest is lost, and `verify` shows the gap."""
 
+MAX_MEMORY_BYTES: Final = 8 * 1024 * 1024
+"""Bytes of the last entries that memory holds, and of those that wait: of the longest entries some
+thirty, of recorded ticks far more than `_MEMORY`."""
+
 MAX_ENTRY_BYTES: Final = 256 * 1024
 """A longer entry is replaced by a note of its length: nothing sensible is that long."""
 
@@ -62,6 +66,38 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
     """First thing wrong, with file and line; empty when `ok`."""
 
 
+class _Lines:
+    """Lines in order, bounded by number and bytes: the newest stay."""
+
+    def __init__(self, max_lines: int) -> None:
+        self._max_lines = max_lines
+        self._lines: deque[bytes] = deque()
+        self._n_bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._lines)
+
+    def __reversed__(self) -> Iterator[bytes]:
+        return reversed(self._lines)
+
+    def append(self, line: bytes) -> int:
+        """Add a line; give how many of the oldest had to go."""
+        self._lines.append(line)
+        self._n_bytes += len(line)
+        n_gone = 0
+        while len(self._lines) > self._max_lines or self._n_bytes > MAX_MEMORY_BYTES:
+            self.popleft()
+            n_gone += 1
+        return n_gone
+
+    def popleft(self) -> None:
+        """Take the oldest out."""
+        self._n_bytes -= len(self._lines.popleft())
+
+
 class Journal:
     """The journal under one path. One process at a time writes it; a lock sees to that."""
 
@@ -73,8 +109,8 @@ class Journal:
         self._n_bytes = 0
         self._n = 0
         self._last = BEGINNING
-        self._waiting: deque[bytes] = deque()
-        self._recent: deque[bytes] = deque(maxlen=_MEMORY)
+        self._waiting = _Lines(MAX_WAITING)
+        self._recent = _Lines(_MEMORY)
         self.n_failed = 0
         """Entries that could not be written when they were made."""
         self.n_lost = 0
@@ -99,10 +135,7 @@ class Journal:
         line, digest = _seal(entry)
         self._last = digest
         self._recent.append(line)
-        self._waiting.append(line)
-        if len(self._waiting) > MAX_WAITING:
-            self._waiting.popleft()
-            self.n_lost += 1
+        self.n_lost += self._waiting.append(line)
         self._write_waiting()
         if self._waiting:
             self.n_failed += 1
@@ -128,8 +161,8 @@ class Journal:
         try:
             if self._file is None:
                 self._open()
-            while self._waiting:
-                self._write(self._waiting[0])
+            while (line := next(iter(self._waiting), None)) is not None:
+                self._write(line)
                 self._waiting.popleft()
                 if self._n_bytes >= self._settings.max_bytes:
                     self._rotate()
@@ -166,12 +199,13 @@ class Journal:
         if self._n:
             return  # the file was open before: what is known in memory is newer
         lines = whole.splitlines()[1 if start else 0 :] or _last_lines(_aside(self.path, 1))
-        self._recent.extend(lines)
-        for line in reversed(lines):
+        entry: Entry | None = None
+        for line in lines:
             entry = _open_seal(line)
             if entry is not None:
                 self._n, self._last = entry.n, entry.hash
-                return
+                self._recent.append(line)
+        if lines and entry is None:
             self._repaired = "the last line is not sealed as it should be"
 
     def _write(self, line: bytes) -> None:

@@ -12,7 +12,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from proxy.records import AlarmName, Model, Routing
-from proxy.telemetry.journal import BEGINNING, MAX_ENTRY_BYTES, MAX_WAITING, Journal, read, verify
+from proxy.telemetry.journal import (
+    BEGINNING,
+    MAX_ENTRY_BYTES,
+    MAX_MEMORY_BYTES,
+    MAX_WAITING,
+    Journal,
+    read,
+    verify,
+)
 from proxy.telemetry.settings import JournalSettings
 
 UTC = "2026-01-02T03:04:05.678Z"
@@ -168,6 +176,46 @@ def test_waiting_entries_are_bounded_and_the_gap_shows(tmp_path: Path) -> None:
     assert verify(path).ok
     first = next(iter(read(path)))
     assert first.n == 8
+
+
+def test_what_is_remembered_is_bounded_in_bytes_and_the_newest_stay(tmp_path: Path) -> None:
+    """Long entries, on a disk that stays bad: memory holds some megabytes of the last ones."""
+    path = tmp_path / "later" / "j"
+    journal = Journal(path, JournalSettings(sync=False))
+    longest = "x" * (MAX_ENTRY_BYTES - 2)
+    n = 2 * MAX_MEMORY_BYTES // MAX_ENTRY_BYTES
+    for _ in range(n):
+        journal.append("note", longest, UTC)
+    assert MAX_MEMORY_BYTES // 2 < sum(map(len, journal._recent)) <= MAX_MEMORY_BYTES
+    assert sum(map(len, journal._waiting)) <= MAX_MEMORY_BYTES
+    assert [entry["n"] for entry in journal.tail(2)] == [n - 1, n]
+    path.parent.mkdir()
+    journal.close()
+    kept = [entry.n for entry in read(path)]
+    assert kept == list(range(journal.n_lost + 1, n + 1))
+
+
+def test_a_damaged_line_is_not_remembered(tmp_path: Path) -> None:
+    """After a restart the tail gives the sound entries around it, and goes on from the last."""
+    path = tmp_path / "j"
+    filled(path, 4).close()
+    lines = path.read_bytes().splitlines(keepends=True)
+    lines[1] = b"\0" * 40 + b"\n"
+    path.write_bytes(b"".join(lines))
+    again = Journal(path)
+    assert [entry["n"] for entry in again.tail(9)] == [1, 3, 4]
+    assert again.append("note", {}, UTC).n == 5
+
+
+def test_a_rotated_file_is_remembered_from_its_first_whole_line(tmp_path: Path) -> None:
+    """Only its end is read after a restart, which may begin in the middle of an entry."""
+    path = tmp_path / "j"
+    journal = Journal(path, JournalSettings(sync=False))
+    for _ in range(9):
+        journal.append("note", "x" * (MAX_ENTRY_BYTES - 2), UTC)
+    journal.close()
+    path.rename(tmp_path / "j.1")
+    assert [entry["n"] for entry in Journal(path).tail(9)] == [7, 8, 9]
 
 
 def test_two_processes_do_not_mix_their_lines(tmp_path: Path) -> None:
