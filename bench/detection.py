@@ -17,11 +17,11 @@ from proxy.monitors.settings import DriftSettings
 from proxy.records import Model, Rows, Side
 from proxy.stats.reference.profile import build_profile
 from proxy.stats.watches.drift import ProfileWatch
+from proxy.units import DAY_S
 
 N_COLUMNS = 50
 ROUNDS = 15
 MILLISECONDS = 1e3
-DAY_S = 86_400.0
 MONDAY_S = 18 * DAY_S
 
 

@@ -1,4 +1,4 @@
-"""The units that settings are made of, and the strictness that every settings class declares.
+"""The units that settings are made of, their strictness, and how long an hour and a day are.
 
 Settings are frozen dataclasses that live in the room they set. They know nothing of YAML or of
 pydantic: `config.py` validates them through the annotations below. This keeps the relay light.
@@ -20,6 +20,9 @@ Port = Annotated[int, Ge(0), Le(65535)]
 """0 lets the system choose a free port."""
 Positive = Annotated[float, Gt(0)]
 NonEmpty = Annotated[str, MinLen(1)]
+
+HOUR_S: Final = 3600.0
+DAY_S: Final = 24 * HOUR_S
 
 STRICT: Final[dict[str, object]] = {
     "extra": "forbid",

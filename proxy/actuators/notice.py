@@ -17,13 +17,13 @@ from msgspec import Struct
 from proxy.actuators.settings import Severity
 from proxy.policy import TICKETS, Cause, Incident, is_dry
 from proxy.records import Action, AlarmName, Finding, Outcome, StepKind
+from proxy.units import DAY_S
 
 Kind: TypeAlias = Literal["firing", "resolved", "escalation", "action"]
 
 _CRITICAL: Final = frozenset(
     {AlarmName.ERRORS, AlarmName.DISAGREEMENT, AlarmName.OUTPUT_DRIFT, AlarmName.LABEL_QUALITY}
 )
-DAY_S: Final = 86_400.0
 
 
 class Notice(Struct, frozen=True, kw_only=True):

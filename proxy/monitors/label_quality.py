@@ -36,11 +36,11 @@ from proxy.records import (
 )
 from proxy.records.truth import MAX_PROBLEMS
 from proxy.stats.basis.demands import Tolerance
-from proxy.stats.basis.hours import HOUR_S
 from proxy.stats.engine.conclude import Wording, conclude, detail_of, unknown
 from proxy.stats.quality.certified_quality import describe_loss
 from proxy.stats.quality.measures import Scored
 from proxy.stats.quality.target import MisfitError, TargetKind
+from proxy.units import HOUR_S
 from proxy.windows.labelled import Labelled, Wish
 from proxy.windows.labels import SAVED_REQUESTS, Asked, LabelStore, Room, values_of
 from proxy.windows.losses import LossWatch

@@ -11,8 +11,7 @@ from proxy.policy.settings import PolicySettings
 from proxy.policy.values import Cause, Facts
 from proxy.policy.words import span
 from proxy.records import Alarm, Model, Posture, Verdict
-
-DAY_S: Final = 86_400.0
+from proxy.units import DAY_S
 
 _NOT_ALONE: Final = {
     Cause.DATA: "the incoming data changed, and the stable model meets the same data",

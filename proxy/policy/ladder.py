@@ -14,7 +14,7 @@ import msgspec
 
 from proxy.alarms import key
 from proxy.policy.diagnosis import Story, tell
-from proxy.policy.gate import DAY_S, DONE, GO, Moment, Rung, Standing, lock, may_downgrade
+from proxy.policy.gate import DONE, GO, Moment, Rung, Standing, lock, may_downgrade
 from proxy.policy.incidents import open_and_close
 from proxy.policy.posture import is_acknowledged
 from proxy.policy.settings import PolicySettings
@@ -22,6 +22,7 @@ from proxy.policy.steps import call, ladder, say_over, take, take_back
 from proxy.policy.values import Cause, Decision, Facts, Incident
 from proxy.policy.words import span
 from proxy.records import Action, Alarm, AlarmName, AlarmState, Model, Posture, Step, StepKind
+from proxy.units import DAY_S
 
 
 def decide(posture: Posture, facts: Facts, settings: PolicySettings, now_s: float) -> Decision:

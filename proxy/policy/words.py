@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from proxy.alarms import STATED
 from proxy.records import Finding
+from proxy.units import DAY_S, HOUR_S
 
-_UNITS = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min"))
+_UNITS = ((DAY_S, "d"), (HOUR_S, "h"), (60.0, "min"))
 _SAID = {"share": (100.0, "%"), "sd": (1.0, "standard deviations"), "ratio": (1.0, "times")}
 """Units of findings as people say them: the factor and the name."""
 

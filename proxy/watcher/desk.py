@@ -45,6 +45,7 @@ from proxy.telemetry.metrics import Metrics
 from proxy.telemetry.report import IncidentReport
 from proxy.telemetry.streams import agreement_view, stream_views
 from proxy.telemetry.traffic import Traffic
+from proxy.units import DAY_S
 from proxy.watcher import reporting
 from proxy.watcher.collector import Collector
 from proxy.watcher.hands import Hands
@@ -55,7 +56,6 @@ TIMELINE: Final = 40
 STREAMS: Final = 24
 HIDDEN_KINDS: Final = frozenset({"action", "tick", "evidence", "insight"})
 """Journal entries that the timeline leaves out: outcomes and transitions say it."""
-DAY_S: Final = 86_400.0
 LABELS_AT_ONCE: Final = 500
 """Labels taken before ticks, pulses and records from relays have their turn again."""
 NO_FAULT_OF_ROWS: Final = frozenset({AlarmName.STABLE_UNREADY, AlarmName.WATCHING})

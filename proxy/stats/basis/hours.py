@@ -8,8 +8,8 @@ from typing import Final
 import numpy as np
 
 from proxy.stats.basis.functionals import Bins, Floats
+from proxy.units import HOUR_S
 
-HOUR_S: Final = 3600.0
 HOURS: Final = 24
 FIRST_WEEKDAY: Final = 3
 """1970-01-01 was a Thursday; Monday is 0."""

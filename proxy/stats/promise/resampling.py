@@ -26,11 +26,11 @@ from scipy.special import chdtri
 from proxy.records import Scalar
 from proxy.stats.basis.demands import Certainty, DriftRule
 from proxy.stats.basis.functionals import Bins
-from proxy.stats.basis.hours import HOUR_S
 from proxy.stats.engine.watch import Watch
 from proxy.stats.reference.multivariate import derived_columns
 from proxy.stats.reference.profile import Profile
 from proxy.stats.watches.drift import ProfileWatch
+from proxy.units import HOUR_S
 
 TICKS: Final = 20_000
 MAX_WORK: Final = 50_000_000

@@ -23,10 +23,11 @@ from numpy.typing import NDArray
 from proxy.records import Scalar
 from proxy.stats.basis import design_effect
 from proxy.stats.basis.functionals import Bins, Floats, Functional
-from proxy.stats.basis.hours import HOUR_S, HOURS, Calendar
+from proxy.stats.basis.hours import HOURS, Calendar
 from proxy.stats.reference.column import ColumnProfile, masses_of
 from proxy.stats.reference.merging import merge_slots
 from proxy.stats.reference.waves import moves_of, slopes_of, wave_of
+from proxy.units import DAY_S
 
 MIN_DAYS: Final = 3
 """Fewer days cannot tell what comes back every day from what happened once."""
@@ -165,7 +166,7 @@ class _Clock:
 
 
 def _days(times_s: Floats) -> NDArray[np.float64]:
-    days: Floats = np.floor(times_s[np.isfinite(times_s)] / HOUR_S / HOURS)
+    days: Floats = np.floor(times_s[np.isfinite(times_s)] / DAY_S)
     return days
 
 

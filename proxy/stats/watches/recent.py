@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from proxy.records import Pace
 from proxy.stats.basis.demands import Certainty, Tolerance
 from proxy.stats.basis.functionals import Floats, Functional
-from proxy.stats.basis.hours import HOUR_S, Calendar
+from proxy.stats.basis.hours import Calendar
 from proxy.stats.basis.tolerances import error_in_tolerances, in_tolerances
 from proxy.stats.engine.e_detector import Layout, Singles
 from proxy.stats.engine.effects import effect_of
@@ -32,6 +32,7 @@ from proxy.stats.engine.slots import rebased
 from proxy.stats.engine.streams import WatchedStream
 from proxy.stats.engine.watch import Watch
 from proxy.stats.reference.column import masses_of
+from proxy.units import HOUR_S
 
 HOURS: Final = 48
 """Working days and weekends, hour by hour."""

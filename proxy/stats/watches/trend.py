@@ -23,14 +23,14 @@ from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit
 
 from proxy.stats.basis.functionals import Floats, Form, Functional
-from proxy.stats.basis.hours import HOUR_S, HOURS
+from proxy.stats.basis.hours import HOURS
 from proxy.stats.basis.tolerances import error_in_tolerances, in_tolerances
 from proxy.stats.engine.e_detector import Singles
 from proxy.stats.engine.snapshot import reference_hash
 from proxy.stats.engine.streams import WatchedStream
 from proxy.stats.engine.watch import Watch
+from proxy.units import DAY_S, HOUR_S
 
-DAY_S: Final = HOUR_S * HOURS
 MAX_FOLLOWED: Final = 2000
 """Functionals that are followed, the first of the watch: 1 MB for a month."""
 MEANS: Final = frozenset({"location", "spread"})

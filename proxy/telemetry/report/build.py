@@ -29,9 +29,9 @@ from proxy.telemetry.report.chronicle import (
 from proxy.telemetry.report.evidence import columns_of, evidence_of, load_cells_of
 from proxy.telemetry.report.values import Blamed, Evidence, IncidentReport, LoadCell, Measure
 from proxy.telemetry.streams import agreement_view
+from proxy.units import DAY_S
 
 MAX_BLAMED: Final = 12
-DAY_S: Final = 86_400.0
 DRIFTS: Final = (AlarmName.INPUT_DRIFT, AlarmName.OUTPUT_DRIFT)
 _OVER: Final = "over"
 _QUIET: Final = "quiet"

@@ -11,6 +11,7 @@ from proxy.telemetry import words
 from proxy.telemetry.report.markup import Markup, el
 from proxy.telemetry.report.plots import Frame, drawing, nice
 from proxy.telemetry.report.values import Mark, Trace, TracePoint
+from proxy.units import DAY_S
 
 MAX_CURVES: Final = 5
 MAX_MARKS: Final = 16
@@ -24,7 +25,6 @@ GAP: Final = 3.5
 """A pause of so many usual steps is a gap."""
 _FRAME: Final = Frame(760, 236, 54, 14, 24, 30)
 _STEPS_S: Final = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21600, 43200)
-_DAY_S: Final = 86_400
 _MAX_TICKS: Final = 7
 
 
@@ -122,9 +122,9 @@ class _Span:
 def _times(span: _Span) -> list[Markup]:
     """Write times at round steps below the plot."""
     length_s = span.end_s - span.begin_s
-    step_s = next((one for one in _STEPS_S if length_s / one <= _MAX_TICKS), _DAY_S)
-    step_s = max(step_s, _DAY_S * (int(length_s / _MAX_TICKS) // _DAY_S))
-    style = "%H:%M:%S" if step_s < 60 else "%H:%M" if step_s < _DAY_S else "%d %b"  # noqa: PLR2004  # a minute
+    step_s = next((one for one in _STEPS_S if length_s / one <= _MAX_TICKS), DAY_S)
+    step_s = max(step_s, DAY_S * (int(length_s / _MAX_TICKS) // DAY_S))
+    style = "%H:%M:%S" if step_s < 60 else "%H:%M" if step_s < DAY_S else "%d %b"  # noqa: PLR2004  # a minute
     at_s = -(-span.begin_s // step_s) * step_s
     ticks = []
     while at_s <= span.end_s:
