@@ -22,6 +22,7 @@ from proxy.monitors.input_drift import InputDrift
 from proxy.monitors.settings import DriftSettings
 from proxy.records import Model, Rows, Scalar, Side, Verdict
 from proxy.stats.reference.profile import build_profile
+from proxy.units import DAY_S
 
 pytestmark = [pytest.mark.power, pytest.mark.timeout(1800)]
 Columns = dict[str, list[Scalar]]
@@ -202,7 +203,6 @@ SPANS = (
 WATCHED_DAYS = 28
 CALM_DAYS = 2
 TICK_S = 600.0
-DAY_S = 86_400.0
 
 
 def seconds(rows: flights.Flights) -> np.ndarray:

@@ -22,10 +22,10 @@ from proxy.monitors.slow_drift import SlowDrift
 from proxy.records import Pace, Verdict
 from proxy.stats.reference.profile import Profile, build_profile
 from proxy.stats.watches.drift import ProfileWatch
+from proxy.units import DAY_S
 
 pytestmark = [pytest.mark.power, pytest.mark.timeout(3600)]
 MONDAY_S = 1_699_833_600.0
-DAY_S = 86_400.0
 HEIGHT = 0.15
 Shift = Callable[[float], float]
 

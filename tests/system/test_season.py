@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from proxy.units import HOUR_S
+
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 Fixture = Any
 """Classes of the conftest, which cannot be imported."""
 ROWS = 40
 DAYS = 6
 HEIGHT = 1.5
-HOUR_S = 3600.0
 
 
 def wave(at_s: np.ndarray | float, noon_s: float) -> np.ndarray:

@@ -12,8 +12,8 @@ from proxy.monitors.settings import DriftSettings, SlowDriftSettings
 from proxy.monitors.slow_drift import SlowDrift
 from proxy.records import AlarmName, Finding, Model, Rows, Side, Verdict
 from proxy.stats.reference.profile import build_profile
+from proxy.units import DAY_S
 
-DAY_S = 86_400.0
 TICK_S = DAY_S / 8
 RNG = np.random.default_rng(4)
 NAMES = ("temperature", "wind")

@@ -13,8 +13,8 @@ from proxy.stats.engine.slots import Slots, rebased, slot_stream
 from proxy.stats.engine.streams import WatchedStream
 from proxy.stats.reference.profile import Profile, build_profile
 from proxy.stats.watches.drift import ProfileWatch
+from proxy.units import DAY_S
 
-DAY_S = 86_400.0
 START_S = 1_699_833_600.0
 RULE = DriftRule(tolerance=Tolerance(effect=0.1))
 CERTAINTY = Certainty(run_length_ticks=525_600.0)

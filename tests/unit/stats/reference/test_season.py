@@ -16,10 +16,10 @@ from proxy.stats.reference.season import (
     find_seasons,
     trouble_of,
 )
+from proxy.units import DAY_S
 
 MONDAY_S = 1_699_833_600.0
 """2023-11-13 00:00 UTC, a Monday."""
-DAY_S = 86_400.0
 Columns = dict[str, list[Scalar]]
 
 

@@ -15,8 +15,8 @@ from proxy.stats.engine.watch import Watch
 from proxy.stats.reference.column import build_column
 from proxy.stats.reference.profile import build_profile
 from proxy.stats.watches.recent import MAX_COLUMNS, RecentPast, SavedPast, nothing, recent_past
+from proxy.units import HOUR_S
 
-HOUR_S = 3600.0
 DAY_H = 24
 MONDAY_S = 1_699_833_600.0
 CERTAINTY = Certainty(run_length_ticks=525_600.0)

@@ -17,8 +17,8 @@ from proxy.stats.engine.streams import watch_columns
 from proxy.stats.engine.watch import Watch
 from proxy.stats.reference.profile import build_profile
 from proxy.stats.watches.trend import MAX_FOLLOWED, Demand, Line, Trend, fit, moved_text
+from proxy.units import DAY_S
 
-DAY_S = 86_400.0
 START_S = 1_699_833_600.0
 DEMAND = Demand(effect=0.1, days=30, min_days=10, run_length_s=365 * DAY_S)
 RNG = np.random.default_rng(1)
