@@ -125,11 +125,10 @@ class Journal:
     def append(self, kind: str, body: object, at_utc: str) -> Entry:
         """Add one entry; it is on the disk on return, or waits in memory while the disk is bad.
 
-        `body`: anything msgspec can write; what it cannot becomes text.
+        `body`: anything msgspec can write; what it cannot becomes text. Never raises: an entry that
+        JSON cannot hold is replaced by the reason, since the tick that writes it must go on.
         """
-        raw = _encoder.encode(body)
-        if len(raw) > MAX_ENTRY_BYTES:
-            body = {"left_out_bytes": len(raw)}
+        body = _fitting(kind, body)
         self._n += 1
         entry = Entry(n=self._n, at_utc=at_utc, kind=kind, body=body, prev=self._last)
         line, digest = _seal(entry)
@@ -293,6 +292,16 @@ def _aside(path: Path, age: int) -> Path:
 def _kind(line: bytes) -> bytes:
     """Give the kind of an entry, which stands in the beginning of its line."""
     return line[:_HEAD_BYTES].partition(b'"kind":"')[2].partition(b'"')[0]
+
+
+def _fitting(kind: str, body: object) -> object:
+    """Give the body of an entry, or a note in its place when it is too long or no JSON."""
+    try:
+        n_bytes = len(_encoder.encode(body))
+    except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError) as error:
+        log.error("an entry of kind %s cannot be written: %s", kind, error)  # noqa: TRY400  # one line
+        return {"unwritable": type(error).__name__}
+    return body if n_bytes <= MAX_ENTRY_BYTES else {"left_out_bytes": n_bytes}
 
 
 def _last_lines(path: Path) -> list[bytes]:

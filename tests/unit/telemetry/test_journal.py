@@ -235,6 +235,15 @@ def test_an_enormous_entry_is_replaced_by_its_length(tmp_path: Path) -> None:
     assert journal.tail(1)[0]["body"] == {"left_out_bytes": MAX_ENTRY_BYTES + 2}
 
 
+def test_what_json_cannot_hold_costs_its_body_and_no_tick(tmp_path: Path) -> None:
+    """Half a surrogate pair, as a broken name may have: the entry says so, the chain goes on."""
+    journal = Journal(tmp_path / "j")
+    journal.append("note", {"column": "\ud800"}, UTC)
+    journal.append("note", {}, UTC)
+    assert journal.tail(2)[0]["body"] == {"unwritable": "UnicodeEncodeError"}
+    assert verify(tmp_path / "j").n_entries == 2
+
+
 def test_kinds_that_are_not_wanted_are_passed_over(tmp_path: Path) -> None:
     """However many of them came last, the tail is as long as asked for, and in order."""
     journal = Journal(tmp_path / "j")
