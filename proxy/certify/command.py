@@ -10,13 +10,14 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from proxy.benchmark import Benchmark, dump
 from proxy.certify.certify import Order, certify
 from proxy.certify.drive import Step
 from proxy.certify.files import CertifyError, write_whole
 from proxy.certify.quality import told_of
-from proxy.certify.telling import show_self_test
+from proxy.certify.telling import plain, show_self_test
 from proxy.stats.reference.column import ColumnProfile
 
 MAX_NOTES: Final = 8
@@ -58,7 +59,7 @@ def run(order: Order, output: Path, console: Console) -> Benchmark:
         benchmark = asyncio.run(certify(order, Bars(bars), np.random.default_rng()))
     write(benchmark, output)
     show(benchmark, console)
-    console.print(f"Benchmark written to {output}")
+    console.print(plain(f"Benchmark written to {output}"), soft_wrap=True)
     return benchmark
 
 
@@ -92,7 +93,7 @@ def show(benchmark: Benchmark, console: Console) -> None:
         alone = timed.cells if timed is not None else ()
         rates = benchmark.capacity_per_s.get(model, {}).values()
         table.add_row(
-            f"{model} ({name})",
+            plain(f"{model} ({name})"),
             f"{floor.n:,}" if floor is not None else "-",
             f"{sum(floor.failed.values()):,}" if floor is not None else "-",
             _quantile_ms(alone[0].latency, 0.5) if alone else "-",
@@ -106,7 +107,7 @@ def show(benchmark: Benchmark, console: Console) -> None:
         share = benchmark.agreement.n_differ / benchmark.agreement.n
         console.print(f"The models differ in {share:.2%} of {benchmark.agreement.n:,} answers")
     for sentence in told_of(benchmark.quality):
-        console.print(sentence, highlight=False, markup=False, soft_wrap=True)
+        console.print(plain(sentence), soft_wrap=True)
     if benchmark.self_test is not None:
         show_self_test(benchmark.self_test, console)
     profiles = {"input": benchmark.input, **benchmark.outputs}
@@ -114,7 +115,7 @@ def show(benchmark: Benchmark, console: Console) -> None:
     of_test = benchmark.self_test.warnings if benchmark.self_test is not None else ()
     said = [*benchmark.warnings, *of_test, *of_columns]
     for warning in said[:MAX_NOTES]:
-        console.print(f"[yellow]note[/] {warning}", highlight=False)
+        console.print(Text("note ", style="yellow") + plain(warning))
     if len(said) > MAX_NOTES:
         console.print(f"and {len(said) - MAX_NOTES} more notes in the file")
 

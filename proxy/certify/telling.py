@@ -6,12 +6,19 @@ from typing import Final
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from proxy.stats.promise.resampling import Replayed
 from proxy.stats.promise.self_test import Detectable, SelfTest
+from proxy.telemetry.report import visible
 
 MAX_SEEN: Final = 12
 """Columns that are shown, those that need most rows first; all of them stand in the file."""
+
+
+def plain(text: str) -> Text:
+    """Give text as it is: names of models, columns and categories may hold anything."""
+    return Text(visible(text))
 
 
 def show_self_test(found: SelfTest, console: Console) -> None:
@@ -22,7 +29,7 @@ def show_self_test(found: SelfTest, console: Console) -> None:
         if hidden > 0:
             console.print(f"and {hidden} more columns, which need fewer rows, in the file")
     if found.replayed is not None:
-        console.print(tell_replayed(found.replayed), highlight=False, soft_wrap=True)
+        console.print(plain(tell_replayed(found.replayed)), soft_wrap=True)
     if found.halves_ticks:
         console.print(
             f"Halves of the reference against each other: {found.halves_alarms} alarms in "
@@ -62,7 +69,7 @@ def _table(found: tuple[Detectable, ...]) -> Table:
     for one in ranked[:MAX_SEEN]:
         what = f"+{one.shift:g} sd" if one.unit == "sd" else f"{one.shift:.0%} new category"
         table.add_row(
-            one.column,
+            plain(one.column),
             what,
             "never" if one.rows is None else f"{one.rows:,}",
             _shift(one.within_1000_rows, one.unit),

@@ -7,6 +7,7 @@ one file for each group; `proxy.cli` lists them.
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -17,8 +18,8 @@ from rich.console import Console
 if TYPE_CHECKING:
     from proxy.config import Loaded
 
-out = Console(highlight=False)
-complain = Console(stderr=True, highlight=False, markup=False)
+out = Console(highlight=False, emoji=False)
+_complain = Console(stderr=True, highlight=False, emoji=False)
 
 FAILED, BAD_USAGE = 1, 2
 
@@ -40,13 +41,33 @@ HERE = "http://127.0.0.1:8101"
 
 def fail(message: str, code: int = FAILED) -> NoReturn:
     """Say what is wrong and end."""
-    complain.print(message, soft_wrap=True)
+    complain(message)
     raise typer.Exit(code)
 
 
+def complain(message: str) -> None:
+    """Tell people beside the output of a command, as `say` does."""
+    _say(_complain, message)
+
+
 def say(message: str) -> None:
-    """Tell what was done, as it is: no markup, no wrapping of paths."""
-    out.print(message, markup=False, soft_wrap=True)
+    """Tell what was done, as it is: no markup, no wrapping of paths.
+
+    Names and values come from the traffic, from files, or from whoever answers at the admin door:
+    nothing of them may steer a terminal.
+    """
+    _say(out, message)
+
+
+def say_json(value: bytes) -> None:
+    """Tell a JSON value to a program, indented; what could steer a terminal is escaped."""
+    say(json.dumps(json.loads(value), indent=1))
+
+
+def _say(console: Console, message: str) -> None:
+    from proxy.telemetry.report import visible
+
+    console.print(visible(message, len(message)), markup=False, soft_wrap=True)
 
 
 def read_config(path: Path) -> Loaded:

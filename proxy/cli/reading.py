@@ -18,6 +18,7 @@ from proxy.cli.common import (
     fail,
     read_config,
     say,
+    say_json,
 )
 
 WITHOUT = "--journal FILE reads the journal.jsonl of its state.dir instead"
@@ -47,7 +48,6 @@ def explain(
     the rule that applied, what was known, and what a switch would have needed.
     """
     from msgspec.json import encode
-    from msgspec.json import format as indented
 
     from proxy.commands import reports
     from proxy.commands.console import AdminError, NobodyThereError
@@ -77,8 +77,10 @@ def explain(
         fail(f"{error}; {WITHOUT}")
     except AdminError as error:
         fail(str(error))
-    for line in [indented(told, indent=1).decode()] if json else lines:
-        say(line)
+    if json:
+        say_json(told)
+    else:
+        say("\n".join(lines))
 
 
 def report(
@@ -114,7 +116,7 @@ def report(
         fail(f"{error}; {WITHOUT}")
     except AdminError as error:
         fail(str(error))
-    complain.print(f"written: {output}; open it in a browser", soft_wrap=True)
+    complain(f"written: {output}; open it in a browser")
 
 
 def replay(
@@ -170,4 +172,4 @@ def samples(
         write(rows, output)
     except AdminError as error:
         fail(str(error))
-    complain.print(f"{len(rows)} rows written to {output}", soft_wrap=True)
+    complain(f"{len(rows)} rows written to {output}")

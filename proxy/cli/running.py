@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from proxy.cli.common import ConfigFile, fail, out, read_sound_config
+from proxy.cli.common import ConfigFile, fail, out, read_sound_config, say
 
 
 def run(config: ConfigFile) -> None:
@@ -42,7 +42,7 @@ def check(config: ConfigFile) -> None:
     if loaded.benchmark_path is None:
         told.append("no benchmark: drift, agreement and latency cannot alarm; run `certify`")
     for line in told:
-        out.print(line, soft_wrap=True, markup=False)
+        say(line)
 
 
 def demo(

@@ -68,4 +68,4 @@ def inject(
         fail(f"{file}: {error}", BAD_USAGE)
     sys.stdout.write(found.text)
     for note in found.notes:
-        complain.print(f"note: {note}", soft_wrap=True)
+        complain(f"note: {note}")

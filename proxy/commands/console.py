@@ -27,6 +27,8 @@ TIMEOUT = aiohttp.ClientTimeout(total=10)
 REFRESH_S = 1.0
 SHOWN_ENTRIES = 8
 SHOWN_STREAMS = 8
+NEW_LINE = "\u240a"
+"""The sign that stands for the end of a line within a name."""
 
 COLOURS = {
     AlarmState.FIRING: "bold red",
@@ -131,7 +133,7 @@ async def follow(admin: str, token: str, console: Console) -> None:
             try:
                 live.update(draw(await _status(admin, token)), refresh=True)
             except AdminError as error:
-                live.update(Text(str(error), style="yellow"), refresh=True)
+                live.update(_text(str(error), style="yellow"), refresh=True)
 
 
 def save(content: bytes, path: Path) -> None:
@@ -172,8 +174,13 @@ def draw(status: Status) -> RenderableType:
     )
 
 
+def on_one_line(text: str) -> str:
+    """Give text in which nothing hides and that cannot begin a line of its own."""
+    return visible(text).replace("\n", NEW_LINE)
+
+
 def _text(text: str, style: str = "") -> Text:
-    return Text(visible(text), style=style)
+    return Text(on_one_line(text), style=style)
 
 
 def _traffic(status: Status) -> Table:
@@ -203,9 +210,8 @@ def _streams(status: Status) -> Table:
     table = Table("side", "stream", "effect", "evidence", box=None)
     for stream in status.streams[:SHOWN_STREAMS]:
         seen = effect(stream.effect, stream.interval, stream.unit)
-        table.add_row(
-            stream.side, _text(stream.subject), seen, f"{stream.strength:.0%} of an alarm"
-        )
+        share = f"{stream.strength:.0%} of an alarm"
+        table.add_row(stream.side, _text(stream.subject), _text(seen), share)
     return table
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from proxy.commands.console import on_one_line
 from proxy.decisions import Explanation
 from proxy.records import HistogramBin
 from proxy.telemetry import words
-from proxy.telemetry.report import IncidentReport, column_figures, pretty, visible
+from proxy.telemetry.report import IncidentReport, column_figures, pretty
 from proxy.telemetry.report.values import Column, Evidence, Measure
 
 BLOCKS: Final = " \u2581\u2582\u2583\u2584\u2585\u2586\u2587\u2588"
@@ -25,13 +26,13 @@ MAX_ENTRIES: Final = 12
 def alarm_lines(report: IncidentReport) -> Iterator[str]:
     """Tell an incident: what, how far, who carries it, what was done, what is next."""
     for line in _alarm_lines(report):
-        yield pretty(visible(line))
+        yield pretty(on_one_line(line))
 
 
 def decision_lines(told: Explanation) -> Iterator[str]:
     """Tell a decision: why, by which rule, on what it rested, what else it would have needed."""
     for line in _decision_lines(told):
-        yield pretty(visible(line))
+        yield pretty(on_one_line(line))
 
 
 def bars(shown: Sequence[HistogramBin]) -> tuple[str, str]:

@@ -22,6 +22,7 @@ from proxy import clock
 from proxy.certify.command import Bars, show, write
 from proxy.certify.files import CertifyError
 from proxy.certify.live import Lately, certify_lately
+from proxy.certify.telling import plain
 from proxy.commands.console import AdminError, ask
 from proxy.records import Rows
 
@@ -82,7 +83,8 @@ async def learn(wish: Wish, output: Path, console: Console) -> None:
             await _order(wish, 0)
     write(benchmark, output)
     show(benchmark, console)
-    console.print(f"Benchmark written to {output}; name it as `benchmark` and reload")
+    told = f"Benchmark written to {output}; name it as `benchmark` and reload"
+    console.print(plain(told), soft_wrap=True)
 
 
 async def _collect(wish: Wish, bars: Progress) -> Lately:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from io import StringIO
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from rich.console import Console
@@ -49,6 +50,13 @@ def test_a_benchmark_is_written_whole_and_replaces_the_old_one(tmp_path: Path) -
     write(benchmark(), path)
     assert load(path.read_bytes()) == benchmark()
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_names_are_shown_as_they_are() -> None:
+    """Models and columns may be called anything: no markup, no escape, no crash at the end."""
+    hostile = "a[/b] [red]c \x1b[2J"
+    one = msgspec.structs.replace(benchmark(), models={"candidate": hostile}, warnings=(hostile,))
+    assert shown(one).count("a[/b] [red]c \u241b[2J") == 2
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:

@@ -60,6 +60,11 @@ def test_each_column_says_what_it_can_see() -> None:
     assert "1 alarms in 200 ticks" in text
 
 
+def test_a_column_is_shown_as_it_is_called() -> None:
+    """What looks like markup is text, and an escape is a sign."""
+    assert "a[/b]\u241b[2J" in told(seen("a[/b]\x1b[2J", 100))
+
+
 def test_a_replay_says_how_much_it_proves() -> None:
     """No alarm in twenty thousand ticks is no proof of one in three million, and that is said."""
     text = tell_replayed(REPLAYED)

@@ -19,10 +19,12 @@ Refused = Callable[..., str]
 class Agreeing(BaseHTTPRequestHandler):
     """An admin door that agrees to every order."""
 
+    because = "ann chose candidate"
+
     def do_POST(self) -> None:
         """Say what a sidecar says of its routing."""
         self.rfile.read(int(self.headers.get("Content-Length", "0")))
-        body = json.dumps({"serving": "candidate", "because": "ann chose candidate"}).encode()
+        body = json.dumps({"serving": "candidate", "because": self.because}).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
@@ -52,6 +54,29 @@ def test_a_route_that_holds_says_until_when(
     assert lines[0] == "serving: candidate; ann chose candidate"
     assert len(lines) == n_lines
     assert ("stablehand route auto" in answer.stdout) is (to != "auto")
+
+
+def test_no_name_that_is_told_steers_the_terminal(typed: Callable[..., Answer]) -> None:
+    """What the sidecar says may hold names of the traffic: signs stand for what would act.
+
+    Neither markup nor the code of an emoji is taken for more than text.
+    """
+    hostile = "\x1b]0;owned\x07 \x9b2J \u202e [bold]x[/] [/y] :fire:"
+    door_of_eve = type("Eve", (Agreeing,), {"because": hostile})
+    with socketserver.TCPServer(("127.0.0.1", 0), door_of_eve) as door:
+        threading.Thread(target=door.serve_forever, daemon=True).start()
+        answer = typed("route", "auto", "--admin", f"http://127.0.0.1:{door.server_address[1]}")
+        door.shutdown()
+    shown = "\u241b]0;owned\u2407 \ufffd2J \ufffd [bold]x[/] [/y] :fire:"
+    assert answer.stdout == f"serving: candidate; {shown}\n"
+
+
+def test_no_refusal_steers_the_terminal(refused: Refused, nobody: str) -> None:
+    """The same holds on standard error, for the words that were typed, too."""
+    line = refused("route", "\x1b[2J", code=2)
+    assert line == "route: '\\x1b[2J' is not one of candidate, stable, auto"
+    line = refused("status", "--admin", f"{nobody}/\x1b[2J", code=1)
+    assert line.startswith(f"{nobody}/\u241b[2J does not answer")
 
 
 def test_labels_that_cannot_be_sent_are_one_line(

@@ -66,6 +66,23 @@ def test_an_alarm_and_a_decision_are_explained_from_a_journal(typed: Typed, jour
     assert json.loads(answer.stdout)["incident"] == "input_drift#1"
 
 
+def test_json_of_a_hostile_name_is_the_same_value_without_what_steers(
+    tmp_path: Path, typed: Typed, incident: Book
+) -> None:
+    """A program gets the name as it was; a terminal that shows it gets escapes."""
+    hostile = "\x1b[2J \x9b2J \u202e eve"
+    incident.add(15, "ack", {"by": hostile, "why": "", "alarms": []})
+    kept = Journal(tmp_path / "journal.jsonl")
+    for entry in incident.entries:
+        kept.append(entry.kind, entry.body, entry.at_utc)
+    kept.close()
+    answer = typed("explain", "input_drift", "--json", "--journal", tmp_path / "journal.jsonl")
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout.isascii()
+    assert answer.stdout.replace("\n", "").isprintable()
+    assert any(hostile in one["text"] for one in json.loads(answer.stdout)["timeline"])
+
+
 def test_what_cannot_be_explained_is_answered_with_what_can(
     refused: Refused, journal: Path, nobody: str
 ) -> None:

@@ -154,6 +154,25 @@ def test_the_status_says_what_matters() -> None:
         assert words in text
 
 
+def test_nothing_in_the_status_steers_the_terminal() -> None:
+    """A column may be called anything: no escape, no markup, no line of its own."""
+    name = "a\x1b[2J[red]b[/c]\nServing: nobody :fire:"
+    (stream,) = STATUS.streams
+    hostile = msgspec.structs.replace(
+        STATUS,
+        headline=name,
+        streams=(msgspec.structs.replace(stream, subject=name),),
+        timeline=(EntryView(at_utc="", kind="note", text=name),),
+    )
+    page = io.StringIO()
+    Console(file=page, width=200).print(console.draw(hostile))
+    lines = page.getvalue().splitlines()
+    shown = "a\u241b[2J[red]b[/c]\u240aServing: nobody :fire:"
+    assert sum(shown in line for line in lines) == 3
+    assert not any(line.startswith("Serving: nobody") for line in lines)
+    assert "\x1b" not in page.getvalue()
+
+
 def test_what_is_taken_home_is_for_the_owners_eyes(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

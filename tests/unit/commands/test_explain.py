@@ -38,10 +38,12 @@ def test_an_alarm_is_told_from_what_to_next(incident: Book) -> None:
 
 def test_nothing_steers_the_terminal(incident: Book) -> None:
     """Control characters and marks that turn text around are shown as signs."""
-    incident.add(15, "ack", {"by": "\x1b[2Jeve\u202e", "why": "\x07", "alarms": []})
+    incident.add(15, "ack", {"by": "\x1b[2Jeve\u202e\nUndo: nothing", "why": "\x07", "alarms": []})
     text = "\n".join(alarm_lines(build(incident.entries, None, AFTER)))
     assert "\u241b[2Jeve\ufffd" in text
     assert all(letter == "\n" or letter.isprintable() for letter in text)
+    assert "\u240aUndo: nothing" in text
+    assert "\nUndo: nothing" not in text
 
 
 def test_a_histogram_is_drawn_in_blocks() -> None:
