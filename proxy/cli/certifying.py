@@ -8,7 +8,17 @@ from typing import Annotated
 
 import typer
 
-from proxy.cli.common import BAD_USAGE, HERE, Admin, ConfigFile, Token, fail, out, read_config
+from proxy.cli.common import (
+    BAD_USAGE,
+    HERE,
+    OUTPUT,
+    Admin,
+    ConfigFile,
+    Token,
+    fail,
+    out,
+    read_config,
+)
 
 Reference = Annotated[
     list[Path],
@@ -23,7 +33,7 @@ Requests = Annotated[
         help="Recorded requests, in order: JSON lines of path, body (and method, headers, label)."
     ),
 ]
-Output = Annotated[Path, typer.Option("-o", "--output", help="Where the benchmark goes.")]
+Output = Annotated[Path, typer.Option(*OUTPUT, help="Where the benchmark goes.")]
 Unordered = Annotated[bool, typer.Option(help="The reference rows are not in order of time.")]
 TimeColumn = Annotated[
     str, typer.Option(help="Column of the reference with the time of each row, UTC.")
@@ -112,7 +122,7 @@ def certify(
 
 def learn(
     rows: Annotated[int, typer.Option(min=100, max=50_000, help="Input rows to learn from.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="Where the benchmark goes.")],
+    output: Output,
     *,
     force: Annotated[bool, typer.Option(help="Also while an alarm fires.")] = False,
     keep_sample: Annotated[

@@ -22,6 +22,8 @@ out = Console(highlight=False, emoji=False)
 _complain = Console(stderr=True, highlight=False, emoji=False)
 
 FAILED, BAD_USAGE = 1, 2
+OUTPUT = ("-o", "--out", "--output")
+"""Names of the option that says where a file goes, the same for all commands."""
 
 ConfigFile = Annotated[Path, typer.Argument(help="The configuration, a YAML file.")]
 By = Annotated[str, typer.Option("--by", help="Who says so; it stands in the journal.")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,7 @@ from proxy.cli.common import (
     BAD_USAGE,
     FAILED,
     HERE,
+    OUTPUT,
     Admin,
     Token,
     complain,
@@ -47,30 +49,13 @@ def explain(
     Of an alarm: what was seen, how sure it is, who carries it, what is done next. Of a decision:
     the rule that applied, what was known, and what a switch would have needed.
     """
-    from msgspec.json import encode
-
-    from proxy.commands import reports
     from proxy.commands.console import AdminError, NobodyThereError
-    from proxy.commands.explain import alarm_lines, decision_lines
     from proxy.decisions import DecisionError
-    from proxy.decisions import explain as reasons
     from proxy.records import AlarmName
 
+    about = _of_alarm if subject in set(AlarmName) else _of_decision
     try:
-        if subject in set(AlarmName):
-            name = AlarmName(subject)
-            if journal is not None:
-                report = reports.from_journal(journal, name)
-            else:
-                report = asyncio.run(reports.fetch(admin, token, name))
-            told, lines = encode(report), alarm_lines(report)
-        else:
-            if journal is not None:
-                entries = reports.read_journal(journal)
-            else:
-                entries = asyncio.run(reports.fetch_journal(admin, token))
-            why = reasons(entries, subject)
-            told, lines = encode(why), decision_lines(why)
+        told, lines = about(subject, journal, admin, token)
     except DecisionError as error:
         fail(f"{error}; alarms: {', '.join(AlarmName)}")
     except NobodyThereError as error:
@@ -83,12 +68,47 @@ def explain(
         say("\n".join(lines))
 
 
+def _of_alarm(
+    name: str, journal: Path | None, admin: str, token: str
+) -> tuple[bytes, Iterable[str]]:
+    """Give the explanation of an alarm as JSON and in lines."""
+    from msgspec.json import encode
+
+    from proxy.commands import reports
+    from proxy.commands.explain import alarm_lines
+    from proxy.records import AlarmName
+
+    if journal is not None:
+        report = reports.from_journal(journal, AlarmName(name))
+    else:
+        report = asyncio.run(reports.fetch(admin, token, AlarmName(name)))
+    return encode(report), alarm_lines(report)
+
+
+def _of_decision(
+    subject: str, journal: Path | None, admin: str, token: str
+) -> tuple[bytes, Iterable[str]]:
+    """Give the explanation of a decision as JSON and in lines."""
+    from msgspec.json import encode
+
+    from proxy import decisions
+    from proxy.commands import reports
+    from proxy.commands.explain import decision_lines
+
+    if journal is not None:
+        entries = reports.read_journal(journal)
+    else:
+        entries = asyncio.run(reports.fetch_journal(admin, token))
+    why = decisions.explain(entries, subject)
+    return encode(why), decision_lines(why)
+
+
 def report(
     alarm: Annotated[
         str, typer.Argument(help="An alarm's name; without one: what is worst now, or came last.")
     ] = "",
     output: Annotated[
-        Path, typer.Option("-o", "--output", help="The file to write; `-`: standard output.")
+        Path, typer.Option(*OUTPUT, help="The file to write; `-`: standard output.")
     ] = Path("incident.html"),
     journal: JournalFile = None,
     admin: Admin = HERE,
@@ -154,7 +174,7 @@ def replay(
 
 def samples(
     output: Annotated[
-        Path, typer.Option("--out", help="File: Parquet in .parquet, else JSON lines; `-`: stdout.")
+        Path, typer.Option(*OUTPUT, help="File: Parquet in .parquet, else JSON lines; `-`: stdout.")
     ],
     n: Annotated[int, typer.Option("-n", min=1, max=1000, help="Rows at most.")] = 1000,
     admin: Admin = HERE,

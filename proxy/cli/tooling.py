@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from proxy.cli.common import BAD_USAGE, complain, fail, say
+from proxy.cli.common import BAD_USAGE, OUTPUT, complain, fail, say
 
 
 def schema() -> None:
@@ -23,7 +23,7 @@ def schema() -> None:
 def init(
     model: Annotated[str, typer.Option("--model", help="Address of the model, http://HOST:PORT.")],
     stable: Annotated[str, typer.Option("--stable", help="Address of the stable model.")] = "",
-    output: Annotated[Path, typer.Option("-o", "--output", help="The file to write.")] = Path(
+    output: Annotated[Path, typer.Option(*OUTPUT, help="The file to write.")] = Path(
         "stablehand.yaml"
     ),
     *,

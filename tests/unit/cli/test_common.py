@@ -7,6 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import typer
+
+from proxy.cli import app
+from proxy.cli.common import OUTPUT
 
 Typed = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -44,3 +48,15 @@ def test_bad_usage_ends_with_two(command: tuple[str, ...], typed: Typed) -> None
     assert answer.returncode == 2
     assert "Traceback" not in answer.stderr
     assert len(answer.stderr.splitlines()) == 1
+
+
+def test_every_file_that_a_command_writes_is_named_in_the_same_way() -> None:
+    """Who knows one command knows them all: `-o`, `--out`, `--output`."""
+    commands = typer.main.get_group(app).commands
+    outputs = {
+        name: tuple(option.opts)
+        for name, command in commands.items()
+        for option in command.params
+        if option.name == "output"
+    }
+    assert outputs == dict.fromkeys(("certify", "learn", "init", "report", "samples"), OUTPUT)

@@ -28,9 +28,12 @@ def journal(tmp_path: Path, incident: Book) -> Path:
     return path
 
 
-def test_reading_samples_without_a_sidecar_is_one_line(nobody: str, refused: Refused) -> None:
+@pytest.mark.parametrize("option", ["-o", "--out", "--output"])
+def test_reading_samples_without_a_sidecar_is_one_line(
+    option: str, nobody: str, refused: Refused
+) -> None:
     """Exit 1 with the address; standard output stays empty."""
-    line = refused("samples", "--out", "-", "--admin", nobody, code=1)
+    line = refused("samples", option, "-", "--admin", nobody, code=1)
     assert line.startswith(f"{nobody} does not answer (")
 
 
