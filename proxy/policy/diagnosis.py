@@ -193,7 +193,14 @@ def _next(names: tuple[AlarmName, ...], advice: str, story: Story) -> str:
 
 
 def _undo(posture: Posture) -> str:
-    """Give the command that takes back what was done; empty when nothing was."""
-    if posture.override is not None:
+    """Give the command that takes back what was done; empty when nothing was.
+
+    `route auto` moves no traffic: it ends what a person holds, and leaves it where it is. What the
+    policy led away is brought back by a person who holds it there, or the policy, whose alarm may
+    still fire, would lead it away again.
+    """
+    if posture.override is Model.CANDIDATE:
         return "stablehand route auto"
+    if posture.override is Model.STABLE:
+        return "stablehand route candidate && stablehand route auto"
     return "stablehand route candidate" if posture.serving is Model.STABLE else ""

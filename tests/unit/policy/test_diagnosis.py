@@ -113,6 +113,25 @@ def test_a_persons_routing_and_acknowledgement_are_told(
     assert "stablehand ack" not in incident.next
 
 
+@pytest.mark.parametrize("held", [None, *Model])
+def test_who_follows_the_undo_is_where_it_began(
+    held: Model | None, make_facts: MakeFacts, make_alarm: MakeAlarm
+) -> None:
+    """Traffic that was led away is back on the candidate; what a person held is the policy's again.
+
+    Without a hold the policy had led it away: who takes that back holds it there.
+    """
+    facts = make_facts(make_alarm(AlarmName.DISAGREEMENT))
+    posture = Posture(serving=Model.STABLE)
+    if held is not None:
+        posture, _ = override(posture, held, "kim", 0.0)
+    for command in tell(facts, posture, 0.0).undo.split(" && "):
+        to = command.removeprefix("stablehand route ")
+        posture, _ = override(posture, None if to == "auto" else Model(to), "kim", 1.0)
+    assert posture.serving is Model.CANDIDATE
+    assert posture.override is (Model.CANDIDATE if held is None else None)
+
+
 def test_capacity_in_force_is_told(make_facts: MakeFacts, make_alarm: MakeAlarm) -> None:
     """By the names of the steps."""
     facts = make_facts(make_alarm(AlarmName.THROUGHPUT), capacity=("replicas",))
