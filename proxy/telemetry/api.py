@@ -7,6 +7,7 @@ desk's.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Annotated, Final, Literal, TypeVar
 
@@ -27,6 +28,9 @@ MAX_BODY_BYTES: Final = 1024 * 1024
 
 SCRAPE_AGE_S: Final = 0.25
 """A rendered exposition is given again for this long: many scrapers at once cost one render."""
+
+MAX_REPORTS: Final = 4
+"""Reports asked for at once, of which one is being made; more get 503."""
 
 _DEFAULT_N: Final = 100
 _MAX_N: Final = 1_000
@@ -77,6 +81,8 @@ class Api:
         self._now_s = now_s
         self._scrapes: dict[bool, tuple[float, bytes, str]] = {}
         self._page = page()
+        self._one_report = asyncio.Lock()
+        self._n_reports = 0
 
     def application(self) -> web.Application:
         """Give the application; serve it once."""
@@ -151,10 +157,23 @@ class Api:
         if kind not in {"html", "json"}:
             raise DeskError(400, "bad_query", "format is html or json.", "?format=json")
         name = request.query.get("alarm")
-        report = self._desk.report(None if name is None else _alarm(name))
-        if kind == "json":
-            return _answer(report)
-        made = document(report)
+        alarm = None if name is None else _alarm(name)
+        if self._n_reports >= MAX_REPORTS:
+            told = f"{MAX_REPORTS} reports are being made."
+            raise DeskError(503, "busy", told, "Ask again in a few seconds.")
+        self._n_reports += 1
+        try:
+            return await self._reported(kind, alarm)
+        finally:
+            self._n_reports -= 1
+
+    async def _reported(self, kind: str, alarm: AlarmName | None) -> web.Response:
+        """Make one report after the other: each reads the whole journal that memory keeps."""
+        async with self._one_report:
+            report = await self._desk.report(alarm)
+            if kind == "json":
+                return _answer(report)
+            made = await asyncio.to_thread(document, report)
         fields = SAFE | {"Content-Security-Policy": made.policy}
         return web.Response(body=made.body, content_type="text/html", charset="utf-8",
                             headers=fields)  # fmt: skip

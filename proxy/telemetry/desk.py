@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from proxy.records import (
     AlarmName,
@@ -218,11 +218,11 @@ class Desk(Protocol):
         """Give where traffic goes and why."""
         ...
 
-    def journal(self, n: int) -> Sequence[JsonObject]:
-        """Give the last `n` entries of the journal, newest last."""
+    def journal(self, n: int) -> Sequence[Raw]:
+        """Give the last `n` entries of the journal as they were written, newest last."""
         ...
 
-    def report(self, name: AlarmName | None) -> IncidentReport:
+    async def report(self, name: AlarmName | None) -> IncidentReport:
         """Report on the last incident of an alarm, or with `None` on the worst or last of all."""
         ...
 

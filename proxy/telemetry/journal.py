@@ -13,7 +13,7 @@ import hashlib
 import logging
 import os
 from collections import deque
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -140,16 +140,21 @@ class Journal:
             self.n_failed += 1
         return msgspec.structs.replace(entry, hash=digest)
 
-    def tail(self, n: int, without: Collection[str] = ()) -> list[dict[str, object]]:
-        """Give the last `n` entries, oldest first, from memory.
+    def lines(self, n: int, without: Collection[str] = ()) -> list[bytes]:
+        """Give the last `n` entries as JSON, oldest first, from memory and unread.
 
-        Those of the kinds in `without` are passed over unread: insights are long, and the status
-        page asks every few seconds.
+        Those of the kinds in `without` are passed over: insights are long, and the status page asks
+        every few seconds.
         """
         hidden = {kind.encode() for kind in without}
         wanted = (line for line in reversed(self._recent) if _kind(line) not in hidden)
-        lines = list(islice(wanted, max(0, n)))
-        return [msgspec.json.decode(line, type=dict[str, object]) for line in reversed(lines)]
+        return list(islice(wanted, max(0, n)))[::-1]
+
+    def tail(self, n: int, without: Collection[str] = ()) -> list[dict[str, object]]:
+        """Give the last `n` entries, read: for few of them, since reading takes its time."""
+        return [
+            msgspec.json.decode(line, type=dict[str, object]) for line in self.lines(n, without)
+        ]
 
     def close(self) -> None:
         """Write what waits and let go of the file."""
@@ -261,6 +266,12 @@ def verify(path: Path) -> Verification:
         before = entry
         n += 1
     return Verification(ok=True, n_entries=n, trouble="")
+
+
+def entries(lines: Iterable[bytes]) -> Iterator[Entry]:
+    """Read lines that the journal keeps in memory; their seals were made or checked before."""
+    decode = msgspec.json.Decoder(Entry).decode
+    return map(decode, lines)
 
 
 def read(path: Path) -> Iterator[Entry]:

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
+
 from proxy import __version__, clock
 from proxy.config import Loaded
 from proxy.pipeline import Pipeline
@@ -176,16 +178,15 @@ class WatcherDesk:
             epoch=routing.epoch,
         )
 
-    def journal(self, n: int) -> Sequence[JsonObject]:
-        """Give the last `n` entries, newest last."""
-        return self._office.journal.tail(n)
+    def journal(self, n: int) -> Sequence[msgspec.Raw]:
+        """Give the last `n` entries as they were written, newest last."""
+        return [msgspec.Raw(line) for line in self._office.journal.lines(n)]
 
-    def report(self, name: AlarmName | None) -> IncidentReport:
+    async def report(self, name: AlarmName | None) -> IncidentReport:
         """Report on the last incident of an alarm, or with `None` on the worst or last of all."""
         office = self._office
-        return reporting.report(
-            name, office.pipeline, office.journal, office.insights, office.loaded
-        )
+        told = await reporting.chronicle(office.journal)
+        return reporting.report(name, told, office.pipeline, office.insights, office.loaded)
 
     def samples(self, n: int) -> Sequence[JsonObject]:
         """Give at most `n` sampled rows."""

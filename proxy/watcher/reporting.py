@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
-
-import msgspec
+from typing import Final
 
 from proxy import __version__, clock
 from proxy.benchmark import Benchmark
@@ -12,17 +12,24 @@ from proxy.config import Loaded
 from proxy.pipeline import Pipeline
 from proxy.records import AlarmName, Insight
 from proxy.telemetry.desk import DeskError
-from proxy.telemetry.journal import Entry, Journal
-from proxy.telemetry.report import IncidentReport, Live, NothingToReportError, build
+from proxy.telemetry.journal import Journal, entries
+from proxy.telemetry.report import IncidentReport, Live, NothingToReportError, build_from
+from proxy.telemetry.report.chronicle import Chronicle, read
 
-ENTRIES = 1_000
+ENTRIES: Final = 1_000
 """Entries that are looked at: all that the journal keeps in memory."""
+
+
+async def chronicle(journal: Journal) -> Chronicle:
+    """Read what the journal keeps in memory, in a thread: megabytes would hold up the ticks."""
+    lines = journal.lines(ENTRIES)
+    return await asyncio.to_thread(lambda: read(entries(lines)))
 
 
 def report(
     name: AlarmName | None,
+    told: Chronicle,
     pipeline: Pipeline,
-    journal: Journal,
     insights: Mapping[AlarmName, Insight],
     loaded: Loaded,
 ) -> IncidentReport:
@@ -43,9 +50,8 @@ def report(
         expected_run_length_s=config.alarms.expected_run_length_s,
         provenance=tuple(versions(loaded).items()),
     )
-    entries = [msgspec.convert(one, Entry) for one in journal.tail(ENTRIES)]
     try:
-        return build(entries, name, live)
+        return build_from(told, name, live)
     except NothingToReportError as error:
         hint = f"Ask for an alarm by its name: {', '.join(pipeline.alarms)}."
         message = f"There is nothing to report on: {error}."

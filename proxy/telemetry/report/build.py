@@ -65,12 +65,20 @@ class Live:
 
 
 def build(entries: Iterable[Entry], alarm: AlarmName | None, live: Live) -> IncidentReport:
+    """Report on what entries say, oldest first.
+
+    Raises:
+        NothingToReportError: see `build_from`.
+    """
+    return build_from(read(entries), alarm, live)
+
+
+def build_from(told: Chronicle, alarm: AlarmName | None, live: Live) -> IncidentReport:
     """Report on the last incident of `alarm`; `None`: on what is worst now, or came last.
 
     Raises:
         NothingToReportError: the journal knows no such alarm; the message says which it knows.
     """
-    told = read(entries)
     episode = _chosen(told, alarm, live)
     if episode is None:
         return _quiet(told, alarm, live)
@@ -109,7 +117,7 @@ def _chosen(told: Chronicle, alarm: AlarmName | None, live: Live) -> Episode | N
     """Give the episode to report on: open ones first, then those that fired, then the last.
 
     Raises:
-        NothingToReportError: see `build`.
+        NothingToReportError: see `build_from`.
     """
     found = [one for one in told.episodes.values() if alarm is None or one.alarm is alarm]
     if not found:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -120,6 +122,8 @@ class Desk:
         self.broken = False
         self.n_scrapes = 0
         self.numbers = Metrics(version="1.0")
+        self.may_report = asyncio.Event()
+        self.may_report.set()
 
     def status(self) -> Status:
         """Give the sample, or fail as a bug would."""
@@ -139,12 +143,13 @@ class Desk:
         """Give the sample's routing."""
         return a_status().routing
 
-    def journal(self, n: int) -> Sequence[JsonObject]:
+    def journal(self, n: int) -> Sequence[msgspec.Raw]:
         """Give `n` entries."""
-        return [{"n": number} for number in range(n)]
+        return [msgspec.Raw(b'{"n":%d}' % number) for number in range(n)]
 
-    def report(self, name: AlarmName | None) -> IncidentReport:
-        """Give the report of a quiet alarm; there is none while all is well."""
+    async def report(self, name: AlarmName | None) -> IncidentReport:
+        """Give the report of a quiet alarm, when it may; there is none while all is well."""
+        await self.may_report.wait()
         if name is None:
             raise DeskError(404, "nothing_to_report", "Nothing was found to be wrong.", "Name one.")
         live = Live(made_utc=ROUTING.since_utc, alarms={name: Alarm(name=name)}, watched="flights")

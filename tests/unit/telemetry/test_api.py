@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from proxy.records import AlarmName, Model
 from proxy.telemetry.answers import serve_unix
-from proxy.telemetry.api import Api
+from proxy.telemetry.api import MAX_REPORTS, Api
 from proxy.telemetry.desk import Desk
 
 Talk = Callable[[aiohttp.ClientSession], Awaitable[None]]
@@ -299,6 +299,25 @@ def test_a_report_that_cannot_be_given_says_what_there_is(
             error = (await answer.json())["error"]
             assert error["code"] == code
             assert error["hint"]
+
+    talk(desk, tmp_path, what)
+
+
+def test_few_reports_are_made_at_once(desk: Desk, tmp_path: Path) -> None:
+    """Each reads all of the journal: those beyond the bound are told to come again."""
+
+    async def what(session: aiohttp.ClientSession) -> None:
+        async def ask() -> int:
+            async with session.get("/api/v1/report?alarm=latency") as answer:
+                return answer.status
+
+        desk.may_report.clear()  # type: ignore[attr-defined]  # of the fake
+        asked = [asyncio.ensure_future(ask()) for _ in range(MAX_REPORTS + 2)]
+        while sum(one.done() for one in asked) < 2:
+            await asyncio.sleep(0.01)
+        desk.may_report.set()  # type: ignore[attr-defined]  # of the fake
+        assert sorted(await asyncio.gather(*asked)) == [200] * MAX_REPORTS + [503, 503]
+        assert await ask() == 200
 
     talk(desk, tmp_path, what)
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
+import made
 from proxy import clock
 from proxy.records import (
     AlarmName,
@@ -16,7 +17,6 @@ from proxy.records import (
     Model,
     Position,
     Pulse,
-    Rows,
     Side,
     Truth,
 )
@@ -76,7 +76,7 @@ def test_a_person_routes_and_gives_the_routing_back(make_watcher: MakeWatcher) -
     assert reasons[0].startswith("traffic goes to the stable model: ")
     view = asyncio.run(desk.route(None, "ada", "was nothing"))
     assert (view.serving, view.override) == (Model.STABLE, None)
-    entries = [one for one in desk.journal(100) if one["kind"] == "override"]
+    entries = [one for one in watcher._journal.tail(100) if one["kind"] == "override"]
     bodies = [one["body"] for one in entries]
     assert bodies == [
         {"by": "ada", "why": "looks odd", "model": "stable"},
@@ -127,14 +127,11 @@ def test_a_label_finds_the_prediction_of_its_request(make_watcher: MakeWatcher) 
     watcher = make_watcher()
     desk = watcher._desk
     watcher._pipeline._monitors[AlarmName.LABEL_QUALITY].observe(
-        Rows(
+        made.rows(
+            {"prediction": [3.5]},
             exchange_id=255,
             at_s=clock.now_s(),
-            model=Model.CANDIDATE,
             side=Side.OUTPUT,
-            columns=("prediction",),
-            values=([3.5],),
-            n=1,
             correlation=("order-1",),
         )
     )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from collections.abc import Callable
 
+import msgspec
 import pytest
 
 from proxy import __version__, clock
@@ -25,7 +28,7 @@ def test_an_open_incident_is_reported_with_what_is_next(
     watcher = make_watcher()
     watcher._hands.begin("Watching began.", watcher._versions)
     pass_unready(watcher, range(START_S, START_S + 4))
-    report = watcher._desk.report(None)
+    report = asyncio.run(watcher._desk.report(None))
     assert (report.alarm, report.state) == (AlarmName.STABLE_UNREADY, "firing")
     assert report.watched == "churn-2"
     assert report.cause == "infrastructure"
@@ -44,7 +47,8 @@ def test_what_a_monitor_showed_is_kept_for_later(
     """One entry when the alarm fires, which the timeline does not show."""
     watcher = make_watcher()
     pass_unready(watcher, range(START_S, START_S + 4))
-    kept = [one["body"] for one in watcher._desk.journal(100) if one["kind"] == "evidence"]
+    entries = msgspec.json.decode(msgspec.json.encode(watcher._desk.journal(100)))
+    kept = [one["body"] for one in entries if one["kind"] == "evidence"]
     assert kept == [
         {"alarm": "stable_unready", "detail": {"threshold": 1.0, "streams": [], "cells": []}}
     ]
@@ -54,11 +58,34 @@ def test_what_a_monitor_showed_is_kept_for_later(
 def test_a_watcher_that_saw_nothing_has_nothing_to_report(make_watcher: MakeWatcher) -> None:
     """Named, an alarm is told as it stands; unnamed, what could be named is said."""
     desk = make_watcher()._desk
-    assert desk.report(AlarmName.LATENCY).state == "quiet"
+    assert asyncio.run(desk.report(AlarmName.LATENCY)).state == "quiet"
     with pytest.raises(DeskError) as refused:
-        desk.report(None)
+        asyncio.run(desk.report(None))
     assert (refused.value.status, refused.value.code) == (404, "nothing_to_report")
     assert "latency" in refused.value.hint
+
+
+def test_the_journal_is_read_beside_the_loop(make_watcher: MakeWatcher) -> None:
+    """While a report reads some megabytes, links, ticks and pulses have their turns."""
+    watcher = make_watcher()
+    for _ in range(300):
+        watcher._hands.write("note", list(range(2_000)))
+
+    async def turns_of_the_loop() -> int:
+        report = asyncio.ensure_future(watcher._desk.report(AlarmName.LATENCY))
+        n = 0
+        while not report.done():
+            await asyncio.sleep(0)
+            n += 1
+        assert report.result().state == "quiet"
+        return n
+
+    before_s = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        assert asyncio.run(turns_of_the_loop()) > 20
+    finally:
+        sys.setswitchinterval(before_s)
 
 
 def test_versions_name_what_was_in_force(make_watcher: MakeWatcher) -> None:
