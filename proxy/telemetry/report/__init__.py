@@ -6,7 +6,7 @@ no script, no request, plots as inline SVG. Building and writing are pure; whoev
 of yesterday gets the same report as who asked the running sidecar then.
 """
 
-from proxy.telemetry.report.build import Live, NothingToReportError, build
+from proxy.telemetry.report.build import Live, NothingToReportError, build, build_from
 from proxy.telemetry.report.document import Document, document
 from proxy.telemetry.report.evidence import abridged
 from proxy.telemetry.report.markup import pretty, visible
@@ -20,6 +20,7 @@ __all__ = [
     "NothingToReportError",
     "abridged",
     "build",
+    "build_from",
     "column_figures",
     "document",
     "pretty",
