@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 from msgspec import structs
 
+import made
 from proxy.benchmark import Benchmark
 from proxy.demo import flights
 from proxy.monitors import Engine
 from proxy.monitors.input_drift import InputDrift
 from proxy.monitors.output_drift import OutputDrift
 from proxy.monitors.settings import DriftSettings
-from proxy.records import Case, Model, Rows, Scalar, Side, Verdict
+from proxy.records import Case, Scalar, Side, Verdict
 from proxy.stats.reference.conditional import Answered, build_conditional
 from proxy.stats.reference.profile import build_profile
 
@@ -87,15 +88,7 @@ def certify(inputs: Columns, answers: Columns, rng: np.random.Generator) -> Benc
 def case_of(sides: tuple[Columns, Columns]) -> Case:
     """Give the case of questions and answers."""
     both = [
-        Rows(
-            exchange_id=1,
-            at_s=0.0,
-            model=Model.CANDIDATE,
-            side=side,
-            columns=tuple(columns),
-            values=tuple(columns.values()),
-            n=len(columns["class" if side is Side.OUTPUT else next(iter(columns))]),
-        )
+        made.rows(columns, side=side)
         for side, columns in zip((Side.INPUT, Side.OUTPUT), sides, strict=True)
     ]
     return Case(input=both[0], output=both[1])

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from proxy.records import Model, Rows, Side
+import made
 from proxy.stats.basis.demands import Certainty, DriftRule, Tolerance
 from proxy.stats.reference.profile import build_profile
 from proxy.stats.watches.drift import ProfileWatch
@@ -36,17 +36,7 @@ def rows_until_breach(seed: int, changed: list[float], limit: int) -> float:
     watch = ProfileWatch(profile, rule, Certainty(run_length_ticks=525_600.0))
     for shown in range(ROWS_PER_TICK, limit + 1, ROWS_PER_TICK):
         rows = draw(rng, ROWS_PER_TICK, changed)
-        watch.count(
-            Rows(
-                exchange_id=1,
-                at_s=0.0,
-                model=Model.CANDIDATE,
-                side=Side.INPUT,
-                columns=NAMES,
-                values=tuple(rows[:, i].tolist() for i in range(20)),
-                n=ROWS_PER_TICK,
-            )
-        )
+        watch.count(made.rows(dict(zip(NAMES, rows.T.tolist(), strict=True))))
         watch.tick()
         if watch.watch.breach is not None:
             return shown

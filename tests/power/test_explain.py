@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from scipy.special import ndtr
 
+import made
 from proxy.benchmark import Benchmark
 from proxy.demo import flights
 from proxy.monitors import Engine
 from proxy.monitors.input_drift import InputDrift
 from proxy.monitors.settings import DriftSettings
-from proxy.records import AlarmName, Discrepancy, Insight, Model, Rows, Scalar, Separation, Side
+from proxy.records import AlarmName, Discrepancy, Insight, Scalar, Separation, Side
 from proxy.records import Verdict as Said
 from proxy.stats.explain.design_matrix import DesignMatrix
 from proxy.stats.explain.domain_classifier import separate
@@ -159,14 +160,10 @@ def told(departures: flights.Flights, fault: Callable[..., None] | None) -> Insi
         if fault is not None and tick >= 20:
             fault(columns)
         for row in range(50):
-            rows = Rows(
+            rows = made.rows(
+                {name: [values[row]] for name, values in columns.items()},
                 exchange_id=50 * tick + row + 1,
                 at_s=10.0 * tick + row / 5,
-                model=Model.CANDIDATE,
-                side=Side.INPUT,
-                columns=tuple(columns),
-                values=tuple([values[row]] for values in columns.values()),
-                n=1,
             )
             samples.keep(rows)
             monitor.observe(rows)

@@ -10,11 +10,11 @@ import pytest
 from scipy.signal import lfilter
 from scipy.stats import norm
 
+import made
 from proxy.benchmark import Benchmark
 from proxy.monitors import Engine
 from proxy.monitors.input_drift import InputDrift
 from proxy.monitors.settings import DriftSettings
-from proxy.records import Model, Rows, Side
 from proxy.stats.reference.profile import Profile, build_profile
 
 pytestmark = [pytest.mark.power, pytest.mark.timeout(3600)]
@@ -78,17 +78,7 @@ def dependent_month(within: float, over_time: float, seed: int) -> int:
     for start in range(0, MONTH, DAY):
         rows, state = draw(DAY, state)
         for number, tick in enumerate(rows):
-            monitor.observe(
-                Rows(
-                    exchange_id=1,
-                    at_s=0.0,
-                    model=Model.CANDIDATE,
-                    side=Side.INPUT,
-                    columns=names,
-                    values=tuple(tick[:, i].tolist() for i in range(n_columns)),
-                    n=n_rows,
-                )
-            )
+            monitor.observe(made.rows(dict(zip(names, tick.T.tolist(), strict=True))))
             watch = monitor._watch
             assert watch is not None
             watch.tick()
@@ -127,17 +117,7 @@ def test_shuffled_references_learn_the_dependence_from_live_traffic() -> None:
         rows, state = draw(DAY, state)
         breached = False
         for tick in rows:
-            monitor.observe(
-                Rows(
-                    exchange_id=1,
-                    at_s=0.0,
-                    model=Model.CANDIDATE,
-                    side=Side.INPUT,
-                    columns=names,
-                    values=tuple(tick[:, i].tolist() for i in range(20)),
-                    n=100,
-                )
-            )
+            monitor.observe(made.rows(dict(zip(names, tick.T.tolist(), strict=True))))
             watch = monitor._watch
             assert watch is not None
             watch.tick()

@@ -15,12 +15,13 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+import made
 from proxy.benchmark import Benchmark
 from proxy.demo import flights
 from proxy.monitors import Engine
 from proxy.monitors.input_drift import InputDrift
 from proxy.monitors.settings import DriftSettings
-from proxy.records import Model, Rows, Scalar, Side, Verdict
+from proxy.records import Rows, Scalar, Verdict
 from proxy.stats.reference.profile import build_profile
 from proxy.units import DAY_S
 
@@ -43,15 +44,7 @@ def columns_of(part: flights.Flights, start: int, stop: int) -> Columns:
 
 def tick_of(columns: Columns) -> Rows:
     """Give rows as the monitor sees them."""
-    return Rows(
-        exchange_id=1,
-        at_s=0.0,
-        model=Model.CANDIDATE,
-        side=Side.INPUT,
-        columns=tuple(columns),
-        values=tuple(columns.values()),
-        n=len(columns["hour"]),
-    )
+    return made.rows(columns)
 
 
 def changed(name: str, change: Callable[[Scalar, int], Scalar]) -> Callable[[Columns], str]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import made
 from proxy.benchmark import Benchmark
 from proxy.monitors import Engine
 from proxy.monitors.schema import Schema
 from proxy.monitors.settings import SchemaSettings
 from proxy.payload.schema import infer
-from proxy.records import Model, Rows, Scalar, Side, Verdict
+from proxy.records import Rows, Scalar, Side, Verdict
 from proxy.stats.reference.profile import build_profile
 
 pytestmark = [pytest.mark.power, pytest.mark.timeout(600)]
@@ -35,15 +36,7 @@ def answers(rng: np.random.Generator, n: int) -> list[Rows]:
     """Draw answers of one row each."""
     columns = drawn(rng, n)
     return [
-        Rows(
-            exchange_id=1,
-            at_s=0.0,
-            model=Model.CANDIDATE,
-            side=Side.OUTPUT,
-            columns=tuple(columns),
-            values=tuple([cells[at]] for cells in columns.values()),
-            n=1,
-        )
+        made.rows({name: [cells[at]] for name, cells in columns.items()}, side=Side.OUTPUT)
         for at in range(n)
     ]
 

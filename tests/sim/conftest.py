@@ -15,6 +15,7 @@ from functools import cache
 import numpy as np
 import pytest
 
+import made
 from proxy.alarms import AlarmSettings
 from proxy.benchmark import Benchmark
 from proxy.monitors import Engine, Monitor
@@ -94,15 +95,7 @@ def instance(rng: np.random.Generator) -> Instance:
 
 
 def _rows(model: Model, probability: float) -> Rows:
-    return Rows(
-        exchange_id=0,
-        at_s=0.0,
-        model=model,
-        side=Side.OUTPUT,
-        columns=("prediction",),
-        values=([probability],),
-        n=1,
-    )
+    return made.rows({"prediction": [probability]}, exchange_id=0, model=model, side=Side.OUTPUT)
 
 
 @cache

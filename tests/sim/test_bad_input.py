@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import made
 from proxy.certify.inputs import Inputs, Source, study_inputs
 from proxy.certify.lesson import Lesson
 from proxy.certify.recorded import Recorded
 from proxy.monitors.settings import DriftSettings
 from proxy.payload.settings import Payload, Redact
-from proxy.records import Model, Rows, Scalar, Side
+from proxy.records import Scalar
 from proxy.stats.basis.demands import Certainty
 from proxy.stats.promise.resampling import Subject
 from proxy.stats.promise.self_test import self_test
@@ -83,17 +84,7 @@ def alarms(inputs: Inputs, draw: Callable[[int], dict[str, list[Scalar]]]) -> li
         rows = draw(ROWS)
         # Time stands still, runs and goes back: a clock that was set must not matter.
         utc_s = 1.7e9 + 10.0 * (tick % 700)
-        watch.count(
-            Rows(
-                exchange_id=tick,
-                at_s=0.0,
-                model=Model.CANDIDATE,
-                side=Side.INPUT,
-                columns=tuple(rows),
-                values=tuple(rows.values()),
-                n=ROWS,
-            )
-        )
+        watch.count(made.rows(rows, exchange_id=tick))
         watch.tick(utc_s)
         if watch.watch.breach is not None:
             return [watch.watch.streams[stream].name for stream in watch.watch.blamed()]

@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 
+import made
 from proxy.alarms import AlarmSettings
 from proxy.benchmark import Benchmark
 from proxy.monitors import Engine, Monitor
@@ -111,14 +112,12 @@ def certified() -> Benchmark:
 
 
 def _answer(number: int, model: Model, value: float) -> Rows:
-    return Rows(
+    return made.rows(
+        {"prediction": [value]},
         exchange_id=number,
         at_s=float(number),
         model=model,
         side=Side.OUTPUT,
-        columns=("prediction",),
-        values=([value],),
-        n=1,
     )
 
 

@@ -11,6 +11,7 @@ from typing import TypeAlias
 import numpy as np
 import pytest
 
+import made
 from proxy.benchmark import Benchmark, BenchmarkError, dump, load
 from proxy.certify.sample import keep_sample
 from proxy.monitors import Engine, Monitor
@@ -58,11 +59,7 @@ def columns(rng: np.random.Generator) -> dict[str, list[Scalar]]:
 
 def rows(side: Side, given: dict[str, list[Scalar]], model: Model = Model.CANDIDATE) -> Rows:
     """Give rows of one exchange."""
-    n = len(next(iter(given.values())))
-    values = tuple(given.values())
-    return Rows(
-        exchange_id=1, at_s=0.0, model=model, side=side, columns=tuple(given), values=values, n=n
-    )
+    return made.rows(given, model=model, side=side)
 
 
 @cache

@@ -25,10 +25,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+import made
 from proxy import benchmark
 from proxy.payload.schema import infer
 from proxy.records import Model as CertifiedModel
-from proxy.records import Rows, Side
+from proxy.records import Side
 from proxy.stats.reference.floors import ErrorFloor
 from proxy.stats.reference.profile import build_profile
 
@@ -175,18 +176,14 @@ def configuration(data: int, admin: int, model: int, receiver: int) -> dict[str,
 def certified() -> bytes:
     """Give a benchmark of a model that does not fail, of which traffic is far away."""
     rng = np.random.default_rng(1)
-    answer = Rows(
-        exchange_id=1,
-        at_s=0.0,
+    answer = made.rows(
+        {"p": rng.normal(size=500).tolist(), "label": ["yes", "no"] * 250},
         model=CertifiedModel.CANDIDATE,
         side=Side.OUTPUT,
-        columns=("p", "label"),
-        values=(rng.normal(size=500).tolist(), ["yes", "no"] * 250),
-        n=500,
     )
     schema = infer(Side.OUTPUT, {}, [answer])
     assert schema is not None
-    made = benchmark.Benchmark(
+    certificate = benchmark.Benchmark(
         created_utc="2026-01-01T00:00:00Z",
         models={"candidate": "new", "stable": "old"},
         input=build_profile({"a": list(rng.normal(size=500))}, rng, ordered=True),
@@ -194,7 +191,7 @@ def certified() -> bytes:
         errors={"candidate": ErrorFloor(n=5000, failed={})},
         output_schemas={"candidate": schema, "stable": schema},
     )
-    return benchmark.dump(made)
+    return benchmark.dump(certificate)
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import made
 from proxy.certify.answers import (
     certifying,
     decode_inputs,
@@ -41,15 +42,7 @@ def request(body: bytes = b'{"instances": [{"a": 1, "b": "x"}]}') -> Recorded:
 
 def rows(**columns: list[Scalar]) -> Rows:
     """Make output rows."""
-    return Rows(
-        exchange_id=1,
-        at_s=0.0,
-        model=Model.CANDIDATE,
-        side=Side.OUTPUT,
-        columns=tuple(columns),
-        values=tuple(columns.values()),
-        n=len(next(iter(columns.values()))),
-    )
+    return made.rows(columns, side=Side.OUTPUT)
 
 
 def decoder() -> Decoder:

@@ -5,26 +5,19 @@ from __future__ import annotations
 import numpy as np
 from msgspec import structs
 
+import made
 from proxy.certify.answers import Decoded
 from proxy.certify.conditional import conditional_of, questions
 from proxy.certify.recorded import Recorded
 from proxy.payload.decode import Decoder
 from proxy.payload.settings import Payload, Redact
-from proxy.records import Model, Rows, Scalar, Side
+from proxy.records import Rows, Scalar, Side
 from proxy.stats.reference.profile import build_profile
 
 
 def rows(side: Side, columns: dict[str, list[Scalar]]) -> Rows:
     """Give rows of one exchange."""
-    return Rows(
-        exchange_id=1,
-        at_s=0.0,
-        model=Model.CANDIDATE,
-        side=side,
-        columns=tuple(columns),
-        values=tuple(columns.values()),
-        n=len(next(iter(columns.values()))),
-    )
+    return made.rows(columns, side=side)
 
 
 def certified(n: int) -> tuple[list[Rows | None], Decoded]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import made
 from proxy.benchmark import dump, load
 from proxy.certify.certify import Silence
 from proxy.certify.files import CertifyError
@@ -18,14 +19,12 @@ def body(
     number: int, side: Side, columns: dict[str, list[Scalar]], model: Model = Model.CANDIDATE
 ) -> Rows:
     """Give the rows of one side of one exchange; the stable model got a copy."""
-    return Rows(
+    return made.rows(
+        columns,
         exchange_id=number if model is Model.CANDIDATE else 10_000 + number,
         at_s=float(number),
         model=model,
         side=side,
-        columns=tuple(columns),
-        values=tuple(columns.values()),
-        n=1,
         pair_id=number if model is Model.STABLE else None,
     )
 

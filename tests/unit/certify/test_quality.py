@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import made
 from proxy.certify.files import CertifyError
 from proxy.certify.quality import Labels, Told, certify_quality, read_labels, told_of
 from proxy.certify.recorded import Recorded, read_requests
@@ -29,14 +30,8 @@ def recorded(n: int, *labels: object) -> list[Recorded]:
 def answers(values: list[list[Scalar]], model: Model = CANDIDATE) -> list[Rows | None]:
     """Give the answer to each request."""
     return [
-        Rows(
-            exchange_id=i + 1,
-            at_s=float(i),
-            model=model,
-            side=Side.OUTPUT,
-            columns=("prediction",),
-            values=(rows,),
-            n=len(rows),
+        made.rows(
+            {"prediction": rows}, exchange_id=i + 1, at_s=float(i), model=model, side=Side.OUTPUT
         )
         for i, rows in enumerate(values)
     ]

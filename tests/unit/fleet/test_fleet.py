@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+import made
 from proxy.fleet.fleet import Fleet, Identity
 from proxy.fleet.settings import FleetSettings
-from proxy.records import Model, Rows, Side
+from proxy.records import Rows
 from proxy.stats.basis.demands import Certainty, DriftRule, Tolerance
 from proxy.stats.reference.profile import build_profile
 from proxy.stats.watches.drift import ProfileWatch
@@ -103,15 +104,7 @@ async def agree(port: int) -> None:
 
 def rows_of(values: list[float]) -> Rows:
     """Give rows of one column."""
-    return Rows(
-        exchange_id=1,
-        at_s=0.0,
-        model=Model.CANDIDATE,
-        side=Side.INPUT,
-        columns=("x",),
-        values=(values,),
-        n=len(values),
-    )
+    return made.rows({"x": values})
 
 
 def test_all_replicas_have_the_evidence_of_one_watcher_of_all_rows(small: Any) -> None:

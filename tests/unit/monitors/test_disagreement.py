@@ -7,11 +7,12 @@ import math
 import numpy as np
 import pytest
 
+import made
 from proxy.benchmark import Benchmark
 from proxy.monitors import Engine
 from proxy.monitors.disagreement import Disagreement
 from proxy.monitors.settings import AgreementSettings
-from proxy.records import Finding, Model, Pair, Rows, Scalar, Side, Verdict
+from proxy.records import Finding, Model, Pair, Scalar, Side, Verdict
 from proxy.stats.reference.floors import build_agreement
 from proxy.stats.reference.profile import Profile
 
@@ -22,15 +23,7 @@ SETTINGS = AgreementSettings()
 def pair(candidate: list[Scalar], stable: list[Scalar], column: str = "prediction") -> Pair:
     """Give a pair of answers with one column."""
     halves = [
-        Rows(
-            exchange_id=1,
-            at_s=0.0,
-            model=model,
-            side=Side.OUTPUT,
-            columns=(column,),
-            values=(values,),
-            n=len(values),
-        )
+        made.rows({column: values}, model=model, side=Side.OUTPUT)
         for model, values in ((Model.CANDIDATE, candidate), (Model.STABLE, stable))
     ]
     return Pair(pair_id=1, at_s=0.0, candidate=halves[0], stable=halves[1])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+import made
 from proxy.benchmark import Benchmark
 from proxy.monitors import Engine
 from proxy.monitors.errors import Errors, failure_class
@@ -14,7 +15,6 @@ from proxy.records import (
     Finding,
     Model,
     Position,
-    Rows,
     Side,
     Undecodable,
     Verdict,
@@ -156,17 +156,7 @@ def test_undecodable_answers_count_only_after_readable_ones() -> None:
     )
     never = Errors(ErrorsSettings(), BENCHMARK, ENGINE)
     since = Errors(ErrorsSettings(), BENCHMARK, ENGINE)
-    since.observe(
-        Rows(
-            exchange_id=1,
-            at_s=0,
-            model=Model.CANDIDATE,
-            side=Side.OUTPUT,
-            columns=("prediction",),
-            values=([1.0],),
-            n=1,
-        )
-    )
+    since.observe(made.rows({"prediction": [1.0]}, side=Side.OUTPUT))
     for tick in range(5):
         for _ in range(50):
             for monitor in (never, since):

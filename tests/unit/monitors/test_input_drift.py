@@ -7,11 +7,12 @@ import math
 import numpy as np
 import pytest
 
+import made
 from proxy.benchmark import Benchmark
 from proxy.monitors import Engine
 from proxy.monitors.input_drift import InputDrift
 from proxy.monitors.settings import DriftSettings
-from proxy.records import Finding, Model, Rows, Scalar, Side, Verdict
+from proxy.records import Finding, Scalar, Side, Verdict
 from proxy.stats.reference.profile import build_profile
 
 ENGINE = Engine(tick_s=1.0)
@@ -40,19 +41,6 @@ def certified() -> Benchmark:
 
 
 BENCHMARK = certified()
-
-
-def rows_of(values: dict[str, list[Scalar]], side: Side = Side.INPUT) -> Rows:
-    """Give rows with these columns."""
-    return Rows(
-        exchange_id=1,
-        at_s=0.0,
-        model=Model.CANDIDATE,
-        side=side,
-        columns=tuple(values),
-        values=tuple(values.values()),
-        n=len(next(iter(values.values()))),
-    )
 
 
 def fault(name: str, values: dict[str, list[Scalar]]) -> dict[str, list[Scalar]]:
@@ -89,7 +77,7 @@ def run(monitor: InputDrift, ticks: range, damage: str = "") -> list[Finding]:
     for tick in ticks:
         for _ in range(10):
             values = draw(rng, 20)
-            monitor.observe(rows_of(fault(damage, values) if damage else values))
+            monitor.observe(made.rows(fault(damage, values) if damage else values))
         findings.append(monitor.judge(float(tick)))
     return findings
 
@@ -178,7 +166,7 @@ def test_foreign_rows_are_a_misfit_and_not_drift() -> None:
     """Rows with none of the certified columns mean that the benchmark is the wrong one."""
     monitor = InputDrift(SETTINGS, BENCHMARK, ENGINE)
     for tick in range(10):
-        monitor.observe(rows_of({"x0": [1.0] * 100, "x1": [2.0] * 100}))
+        monitor.observe(made.rows({"x0": [1.0] * 100, "x1": [2.0] * 100}))
         finding = monitor.judge(float(tick))
     assert finding.verdict is Verdict.UNKNOWN
     assert "benchmark" in finding.reason
@@ -187,7 +175,7 @@ def test_foreign_rows_are_a_misfit_and_not_drift() -> None:
 def test_outputs_are_not_counted() -> None:
     """Output rows are no input, even with the same columns."""
     monitor = InputDrift(SETTINGS, BENCHMARK, ENGINE)
-    monitor.observe(rows_of(draw(np.random.default_rng(1), 500), Side.OUTPUT))
+    monitor.observe(made.rows(draw(np.random.default_rng(1), 500), side=Side.OUTPUT))
     assert monitor.judge(1.0).n_current == 0
 
 
@@ -206,7 +194,7 @@ def test_large_batches_are_thinned() -> None:
     """One request cannot speak for the whole traffic."""
     settings = DriftSettings(max_rows_per_exchange=10)
     monitor = InputDrift(settings, BENCHMARK, ENGINE)
-    monitor.observe(rows_of(draw(np.random.default_rng(1), 5000)))
+    monitor.observe(made.rows(draw(np.random.default_rng(1), 5000)))
     assert monitor.judge(1.0).n_current == 10
 
 
@@ -252,7 +240,7 @@ def test_without_benchmark_or_when_switched_off_nothing_is_known() -> None:
     without = InputDrift(SETTINGS, None, ENGINE)
     off = InputDrift(DriftSettings(enabled=False), BENCHMARK, ENGINE)
     for monitor, word in ((without, "certified"), (off, "off")):
-        monitor.observe(rows_of({"age": [1.0]}))
+        monitor.observe(made.rows({"age": [1.0]}))
         finding = monitor.judge(1.0)
         assert finding.verdict is Verdict.UNKNOWN
         assert word in finding.reason
@@ -290,7 +278,7 @@ def test_odd_references_neither_crash_nor_alarm(name: str, *, ordered: bool) -> 
     monitor = InputDrift(SETTINGS, certified, ENGINE)
     for tick in range(100):
         again = [values[int(i)] for i in rng.integers(0, len(values), 50)]
-        monitor.observe(rows_of({"odd": again}))
+        monitor.observe(made.rows({"odd": again}))
         assert monitor.judge(float(tick)).verdict is not Verdict.BREACH
     monitor.detail()
 
@@ -302,7 +290,7 @@ def test_thousands_of_columns_are_watched_up_to_the_bound() -> None:
     certified = Benchmark(created_utc="", models={}, input=build_profile(wide, rng, ordered=False))
     monitor = InputDrift(SETTINGS, certified, ENGINE)
     for tick in range(3):
-        monitor.observe(rows_of(dict(wide)))
+        monitor.observe(made.rows(dict(wide)))
         finding = monitor.judge(float(tick))
     assert finding.verdict is Verdict.UNKNOWN
     streams = monitor.detail()["streams"]
@@ -316,7 +304,7 @@ def test_what_it_knows_can_be_explained() -> None:
     rng = np.random.default_rng(12)
     for tick in range(10):
         monitor.observe(
-            rows_of(draw(rng, 100) | {"age": [float(x) for x in rng.normal(80, 5, 100)]})
+            made.rows(draw(rng, 100) | {"age": [float(x) for x in rng.normal(80, 5, 100)]})
         )
         monitor.judge(float(tick))
     evidence = monitor.evidence()
@@ -341,17 +329,7 @@ def test_the_hour_is_that_of_utc_and_follows_a_clock_that_is_set_anew() -> None:
         for number in range(30):
             engine.utc_offset_s += step_s
             values = [*(1 + rng.normal(size=100))]
-            monitor.observe(
-                Rows(
-                    exchange_id=1,
-                    at_s=0.0,
-                    model=Model.CANDIDATE,
-                    side=Side.INPUT,
-                    columns=("x",),
-                    values=(values,),
-                    n=100,
-                )
-            )
+            monitor.observe(made.rows({"x": values}))
             found.append(monitor.judge(60.0 * (number + 1)).verdict)
         return found
 
@@ -363,7 +341,7 @@ def test_the_hour_is_that_of_utc_and_follows_a_clock_that_is_set_anew() -> None:
 def test_its_counts_can_be_added_up_over_replicas() -> None:
     """What waits is counted before it is given; without a reference there is nothing to give."""
     monitor = InputDrift(SETTINGS, BENCHMARK, ENGINE)
-    monitor.observe(rows_of(draw(np.random.default_rng(1), 7)))
+    monitor.observe(made.rows(draw(np.random.default_rng(1), 7)))
     (watch,) = monitor.pooled().values()
     assert watch.pending.sum() == 7 * len(watch.streams)
     assert InputDrift(SETTINGS, None, ENGINE).pooled() == {}

@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
+import made
 from proxy.benchmark import Benchmark, dump, load
 from proxy.monitors import Engine
 from proxy.monitors.label_quality import LabelQuality
@@ -61,14 +62,12 @@ def output(
     at_s: float = 0.0,
 ) -> Rows:
     """Give answers of a model."""
-    return Rows(
+    return made.rows(
+        {"class": values},
         exchange_id=key,
         at_s=at_s,
         model=model,
         side=Side.OUTPUT,
-        columns=("class",),
-        values=(values,),
-        n=len(values),
         correlation=ids,
         pair_id=pair_id,
     )

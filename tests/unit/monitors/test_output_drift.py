@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from msgspec import structs
 
+import made
 from proxy.benchmark import Benchmark
 from proxy.monitors import Engine
 from proxy.monitors.output_drift import OutputDrift
@@ -45,14 +46,12 @@ def run(
         for model, shift in ((Model.CANDIDATE, candidate), (Model.STABLE, stable)):
             if shift is not None:
                 monitor.observe(
-                    Rows(
+                    made.rows(
+                        {"prediction": list(rng.normal(shift, 1, 100))},
                         exchange_id=tick,
                         at_s=float(tick),
                         model=model,
                         side=Side.OUTPUT,
-                        columns=("prediction",),
-                        values=(list(rng.normal(shift, 1, 100)),),
-                        n=100,
                     )
                 )
         findings.append(monitor.judge(float(tick)))
@@ -89,17 +88,7 @@ def test_the_stables_drift_alone_is_no_finding_about_the_candidate() -> None:
 def test_input_rows_are_ignored() -> None:
     """Input rows do not count, whatever their columns."""
     monitor = OutputDrift(SETTINGS, BENCHMARK, ENGINE)
-    monitor.observe(
-        Rows(
-            exchange_id=1,
-            at_s=0.0,
-            model=Model.CANDIDATE,
-            side=Side.INPUT,
-            columns=("prediction",),
-            values=([9.0] * 500,),
-            n=500,
-        )
-    )
+    monitor.observe(made.rows({"prediction": [9.0] * 500}))
     assert monitor.judge(1.0).n_current == 0
 
 
@@ -133,15 +122,7 @@ Columns = dict[str, list[Scalar]]
 
 def rows_of(columns: Columns, model: Model, side: Side) -> Rows:
     """Give rows of these columns."""
-    return Rows(
-        exchange_id=1,
-        at_s=0.0,
-        model=model,
-        side=side,
-        columns=tuple(columns),
-        values=tuple(columns.values()),
-        n=100,
-    )
+    return made.rows(columns, model=model, side=side)
 
 
 def answer(rng: np.random.Generator, n: int, *, swapped: bool = False) -> tuple[Columns, Columns]:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
+import made
 from proxy.benchmark import Benchmark
 from proxy.monitors import Engine
 from proxy.monitors.schema import Schema
@@ -43,15 +44,7 @@ def request(changes: dict[str, list[Scalar] | None] | None = None, n: int = 1) -
     }  # fmt: skip
     given = {name: cells * n for name, cells in good.items()} | (changes or {})
     columns = {name: cells for name, cells in given.items() if cells is not None}
-    return Rows(
-        exchange_id=1,
-        at_s=0.0,
-        model=Model.CANDIDATE,
-        side=Side.INPUT,
-        columns=tuple(columns),
-        values=tuple(columns.values()),
-        n=n,
-    )
+    return made.rows(columns)
 
 
 def answer(
@@ -60,15 +53,7 @@ def answer(
     """Give one answer of one row with other columns; `None` leaves a column out."""
     good: dict[str, list[Scalar] | None] = {"class": ["setosa"], "size": [0.5], "rank": [2.5]}
     given = {name: cells for name, cells in (good | (changes or {})).items() if cells is not None}
-    return Rows(
-        exchange_id=1,
-        at_s=0.0,
-        model=model,
-        side=Side.OUTPUT,
-        columns=tuple(given),
-        values=tuple(given.values()),
-        n=1,
-    )
+    return made.rows(given, model=model, side=Side.OUTPUT)
 
 
 CERTIFIED_ANSWERS = infer(

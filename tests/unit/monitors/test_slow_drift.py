@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import made
 from proxy.benchmark import Benchmark
 from proxy.monitors import Engine
 from proxy.monitors.input_drift import InputDrift
 from proxy.monitors.settings import DriftSettings, SlowDriftSettings
 from proxy.monitors.slow_drift import SlowDrift
-from proxy.records import AlarmName, Finding, Model, Rows, Side, Verdict
+from proxy.records import AlarmName, Finding, Verdict
 from proxy.stats.reference.profile import build_profile
 from proxy.units import DAY_S
 
@@ -42,20 +43,8 @@ class House:
         """Show one tick of 400 rows, the first column shifted."""
         values = self.rng.normal(size=(2, 400))
         values[0] += shift
-        for part in range(4):
-            self.inputs.observe(
-                Rows(
-                    exchange_id=1,
-                    at_s=0.0,
-                    model=Model.CANDIDATE,
-                    side=Side.INPUT,
-                    columns=NAMES,
-                    values=tuple(
-                        values[:, 100 * part : 100 * part + 100].tolist(),
-                    ),
-                    n=100,
-                )
-            )
+        for part in np.split(values, 4, axis=1):
+            self.inputs.observe(made.rows(dict(zip(NAMES, part.tolist(), strict=True))))
         now_s = (number + 1) * TICK_S
         self.alarm = self.inputs.judge(now_s)
         return self.slow.judge(now_s)
@@ -174,16 +163,4 @@ def test_switched_off_and_without_a_profile_it_says_so() -> None:
     bare = SlowDrift(SlowDriftSettings(), Engine(), {})
     assert bare.judge(0.0).reason == "no certified profile"
     assert bare.restore(bare.snapshot())
-    bare.observe(_no_rows())
-
-
-def _no_rows() -> Rows:
-    return Rows(
-        exchange_id=1,
-        at_s=0.0,
-        model=Model.CANDIDATE,
-        side=Side.INPUT,
-        columns=(),
-        values=(),
-        n=0,
-    )
+    bare.observe(made.rows({}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import made
 from proxy.monitors import Engine
 from proxy.monitors.watching import WINDOW_TICKS, Watching
 from proxy.records import FleetState, Health, Model, Pulse, Rows, Side, Undecodable, Verdict
@@ -28,15 +29,7 @@ def undecodable() -> Undecodable:
 
 def rows() -> Rows:
     """Give a body that could be read."""
-    return Rows(
-        exchange_id=1,
-        at_s=0.0,
-        model=Model.CANDIDATE,
-        side=Side.INPUT,
-        columns=("x",),
-        values=([1.0],),
-        n=1,
-    )
+    return made.rows({"x": [1.0]})
 
 
 def test_before_any_relay_has_reported_nothing_is_known() -> None:

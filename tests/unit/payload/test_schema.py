@@ -9,21 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import made
 from proxy.payload.schema import Break, BreakKind, Check, Kind, Schema, infer
-from proxy.records import Model, Rows, Side
+from proxy.records import Rows, Side
 
 
 def rows(**columns: list[Any]) -> Rows:
     """Make rows of the given columns."""
-    return Rows(
-        exchange_id=1,
-        at_s=0.0,
-        model=Model.CANDIDATE,
-        side=Side.INPUT,
-        columns=tuple(columns),
-        values=tuple(columns.values()),
-        n=len(next(iter(columns.values()))),
-    )
+    return made.rows(columns)
 
 
 def inferred(*bodies: Rows, **sample: list[Any]) -> Schema:

@@ -8,6 +8,7 @@ from typing import cast
 
 import pytest
 
+import made
 from proxy import clock
 from proxy.benchmark import Benchmark, BenchmarkError
 from proxy.config import Loaded, load
@@ -55,15 +56,7 @@ def loaded(folder: Path, text: str, more: str = "") -> Loaded:
 
 def outputs(model: Model, value: float | str) -> Rows:
     """Give one answer."""
-    return Rows(
-        exchange_id=1,
-        at_s=1.0,
-        model=model,
-        side=Side.OUTPUT,
-        columns=("prediction",),
-        values=([value],),
-        n=1,
-    )
+    return made.rows({"prediction": [value]}, at_s=1.0, model=model, side=Side.OUTPUT)
 
 
 def test_every_alarm_has_its_monitor(tmp_path: Path, text: str) -> None:

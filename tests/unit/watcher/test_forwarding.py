@@ -11,11 +11,12 @@ from urllib.parse import unquote
 import msgspec
 import pytest
 
+import made
 from proxy.actuators.settings import SinkSettings
 from proxy.actuators.sink import Event, Sink
 from proxy.payload.decode import Decoder
 from proxy.payload.settings import Payload, Redact
-from proxy.records import Capture, Exchange, Message, Model, Position, Rows, Side, Undecodable
+from proxy.records import Capture, Exchange, Message, Model, Position, Rows, Undecodable
 from proxy.watcher.forwarding import Forwarding
 
 EXCHANGE = Exchange(
@@ -140,15 +141,7 @@ class Strange(Decoder):
     def decode(self, capture: Capture) -> tuple[Rows | Undecodable, ...]:
         """Give what no JSON text can hold."""
         del capture
-        rows = Rows(
-            exchange_id=10,
-            at_s=0.0,
-            model=Model.CANDIDATE,
-            side=Side.INPUT,
-            columns=("x",),
-            values=(["\ud800"],),
-            n=1,
-        )
+        rows = made.rows({"x": ["\ud800"]}, exchange_id=10)
         return (rows,)
 
 

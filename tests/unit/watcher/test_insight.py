@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 import pytest
 
+import made
 from proxy import clock
 from proxy.benchmark import Benchmark, ReferenceSample
 from proxy.monitors import Engine
@@ -24,10 +25,8 @@ from proxy.records import (
     AlarmState,
     Case,
     Finding,
-    Model,
     Posture,
     Routing,
-    Rows,
     Scalar,
     Side,
     Transition,
@@ -89,14 +88,10 @@ class Scene:
         columns["age"] = [float(str(age)) + shift for age in columns["age"]]
         for row in range(40):
             self.number += 1
-            rows = Rows(
+            rows = made.rows(
+                {name: [values[row]] for name, values in columns.items()},
                 exchange_id=self.number,
                 at_s=self.now_s + row / 40,
-                model=Model.CANDIDATE,
-                side=Side.INPUT,
-                columns=tuple(columns),
-                values=tuple([values[row]] for values in columns.values()),
-                n=1,
             )
             self.samples.keep(rows)
             self.monitor.observe(rows)
@@ -115,14 +110,8 @@ class Scene:
         ]
         for row in range(40):
             self.number += 1
-            question = Rows(
-                exchange_id=self.number,
-                at_s=self.now_s + row / 40,
-                model=Model.CANDIDATE,
-                side=Side.INPUT,
-                columns=("city",),
-                values=([asked["city"][row]],),
-                n=1,
+            question = made.rows(
+                {"city": [asked["city"][row]]}, exchange_id=self.number, at_s=self.now_s + row / 40
             )
             answer = msgspec.structs.replace(
                 question, side=Side.OUTPUT, columns=("y",), values=([given[row]],)
@@ -356,15 +345,7 @@ def test_cells_that_no_coding_holds_are_made_fit() -> None:
     """Integers beyond 64 bits and broken text come from clients, and must not stop this."""
     scene = Scene()
     scene.breach()
-    odd = Rows(
-        exchange_id=1,
-        at_s=scene.now_s,
-        model=Model.CANDIDATE,
-        side=Side.INPUT,
-        columns=("age", "city"),
-        values=([1 << 80], ["a\ud800"]),
-        n=1,
-    )
+    odd = made.rows({"age": [1 << 80], "city": ["a\ud800"]}, at_s=scene.now_s)
     scene.samples.keep(odd)
     scene.work(1)
     assert scene.counted == [(INPUT, "made")]

@@ -6,22 +6,20 @@ import numpy as np
 import pytest
 from msgspec import structs
 
+import made
 from proxy import clock
-from proxy.records import Case, Exchange, Failure, Model, Pair, Position, Rows, Side
+from proxy.records import Case, Exchange, Failure, Model, Pair, Position, Rows, Scalar, Side
 from proxy.telemetry.report.chronicle import unix_s
 from proxy.watcher.samples import MAX_BYTES, N_EXTREMES, Samples, Wish
 
 
 def rows(number: int, n: int = 1, *, side: Side = Side.INPUT, weight: float = 1.0) -> Rows:
     """Give a body of `n` rows at second `number`."""
-    return Rows(
+    return made.rows(
+        {"x": [number + at for at in range(n)], "name": ["a"] * n},
         exchange_id=number,
         at_s=float(number),
-        model=Model.CANDIDATE,
         side=side,
-        columns=("x", "name"),
-        values=([number + at for at in range(n)], ["a"] * n),
-        n=n,
         weight=weight,
         correlation=("id-1",),
     )
@@ -178,14 +176,8 @@ def test_answers_are_kept_beside_what_was_asked() -> None:
     memory = samples()
     asked = rows(1, 2)
     for model in (Model.STABLE, Model.CANDIDATE):
-        answered = Rows(
-            exchange_id=1,
-            at_s=1.0,
-            model=model,
-            side=Side.OUTPUT,
-            columns=("y", "name"),
-            values=([0.5, 0.6], ["p", "q"]),
-            n=2,
+        answered = made.rows(
+            {"y": [0.5, 0.6], "name": ["p", "q"]}, at_s=1.0, model=model, side=Side.OUTPUT
         )
         memory.keep_case(Case(input=asked, output=answered))
     found = memory.between(
@@ -217,14 +209,11 @@ def answers(number: int, candidate: float, stable: float) -> Pair:
     """Give a pair of batches of three rows, whose second rows may differ."""
 
     def of(model: Model, value: float) -> Rows:
-        return Rows(
-            exchange_id=number,
-            at_s=float(number),
-            model=model,
-            side=Side.OUTPUT,
-            columns=("prediction",) if model is Model.CANDIDATE else ("prediction", "why"),
-            values=([1.0, value, 3.0],) + ((["a", "b", "c"],) if model is Model.STABLE else ()),
-            n=3,
+        given: dict[str, list[Scalar]] = {"prediction": [1.0, value, 3.0]}
+        if model is Model.STABLE:
+            given["why"] = ["a", "b", "c"]
+        return made.rows(
+            given, exchange_id=number, at_s=float(number), model=model, side=Side.OUTPUT
         )
 
     return Pair(

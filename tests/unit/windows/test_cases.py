@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
+import made
 from proxy.records import Exchange, Model, Position, Rows, Side
 from proxy.windows.cases import CaseJoiner
 
 
 def rows(number: int, side: Side, n: int = 2, at_s: float = 0.0, columns: int = 1) -> Rows:
     """Give rows of one exchange."""
-    return Rows(
+    return made.rows(
+        {f"x{i}": [float(row) for row in range(n)] for i in range(columns)},
         exchange_id=number,
         at_s=at_s,
-        model=Model.CANDIDATE,
         side=side,
-        columns=tuple(f"x{i}" for i in range(columns)),
-        values=tuple([float(row) for row in range(n)] for _ in range(columns)),
-        n=n,
     )
 
 

@@ -6,7 +6,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from proxy.records import Model, Rows, Side
+import made
+from proxy.records import Side
 from proxy.stats.quality.certified_quality import Quality, build_quality
 from proxy.stats.quality.estimate import Trust
 from proxy.stats.quality.measures import score_row
@@ -29,15 +30,7 @@ def certified(rng: np.random.Generator) -> Quality:
 def labelled(column: str = "prediction", wish: Wish | None = None) -> Labelled:
     """Give the rows of a model without a certificate, whose column has been seen."""
     found = Labelled(None, wish or Wish(), 100)
-    answer = Rows(
-        exchange_id=1,
-        at_s=0.0,
-        model=Model.CANDIDATE,
-        side=Side.OUTPUT,
-        columns=(column,),
-        values=([1],),
-        n=1,
-    )
+    answer = made.rows({column: [1]}, side=Side.OUTPUT)
     found.picker.answers(answer, [0])
     return found
 

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
+import made
 from proxy.records import Model, Rows, Side
 from proxy.windows.pairs import PairJoiner
 
 
 def answer(model: Model, at_s: float = 0.0, value: float = 1.0) -> Rows:
     """Give one answer."""
-    return Rows(
-        exchange_id=int(at_s),
-        at_s=at_s,
-        model=model,
-        side=Side.OUTPUT,
-        columns=("prediction",),
-        values=([value],),
-        n=1,
+    return made.rows(
+        {"prediction": [value]}, exchange_id=int(at_s), at_s=at_s, model=model, side=Side.OUTPUT
     )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from proxy.records import Model, Rows, Side
+import made
+from proxy.records import Rows
 from proxy.stats.basis.demands import Certainty, DriftRule, Tolerance
 from proxy.stats.engine.dependence import DependenceLearner
 from proxy.stats.engine.streams import watch_columns
@@ -75,15 +76,7 @@ def test_idle_ticks_and_short_periods_learn_nothing() -> None:
 
 def rows(values: np.ndarray) -> Rows:
     """Give rows of one column."""
-    return Rows(
-        exchange_id=1,
-        at_s=0.0,
-        model=Model.CANDIDATE,
-        side=Side.INPUT,
-        columns=("x",),
-        values=(values.tolist(),),
-        n=len(values),
-    )
+    return made.rows({"x": values.tolist()})
 
 
 def test_watch_of_a_shuffled_reference_learns_and_keeps_what_it_learnt() -> None:

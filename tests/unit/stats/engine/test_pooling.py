@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from proxy.records import Model, Rows, Side
+import made
+from proxy.records import Rows
 from proxy.stats.basis.demands import Certainty, DriftRule, Tolerance
 from proxy.stats.engine.pooling import (
     MAX_COUNT,
@@ -55,19 +56,13 @@ def new_watch(profile: Profile = PROFILE, learn_ticks: int = 0) -> ProfileWatch:
 
 def rows_of(rng: np.random.Generator, n: int, shift: float = 0.0) -> Rows:
     """Give rows of live traffic."""
-    return Rows(
-        exchange_id=1,
-        at_s=0.0,
-        model=Model.CANDIDATE,
-        side=Side.INPUT,
-        columns=("x", "hour", "city", "y"),
-        values=(
-            rng.normal(shift, 1, n).tolist(),
-            rng.integers(0, 24, n).tolist(),
-            rng.choice(CITIES, n).tolist(),
-            [None if one else 1.0 for one in rng.random(n) < 0.1],
-        ),
-        n=n,
+    return made.rows(
+        {
+            "x": rng.normal(shift, 1, n).tolist(),
+            "hour": rng.integers(0, 24, n).tolist(),
+            "city": rng.choice(CITIES, n).tolist(),
+            "y": [None if one else 1.0 for one in rng.random(n) < 0.1],
+        }
     )
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from proxy.records import Model, Rows, Side
+import made
 from proxy.stats.basis.demands import Certainty, DriftRule, Tolerance
 from proxy.stats.engine.slots import Slots, rebased, slot_stream
 from proxy.stats.engine.streams import WatchedStream
@@ -42,18 +42,7 @@ PROFILE = certified()
 
 def count(watch: ProfileWatch, rows: np.ndarray) -> None:
     """Count rows of one tick."""
-    values = tuple(rows[:, place].tolist() for place in range(len(NAMES)))
-    watch.count(
-        Rows(
-            exchange_id=1,
-            at_s=0.0,
-            model=Model.CANDIDATE,
-            side=Side.INPUT,
-            columns=NAMES,
-            values=values,
-            n=len(rows),
-        )
-    )
+    watch.count(made.rows(dict(zip(NAMES, rows.T.tolist(), strict=True))))
 
 
 def alarms(times: list[float] | np.ndarray, shift: float = 0.0, *, told: bool = True) -> list[int]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 
-from proxy.records import AlarmName, Model, Rows, Scalar, Side
+import made
+from proxy.records import AlarmName, Scalar
 from proxy.stats.basis.demands import Certainty, DriftRule, Tolerance
 from proxy.stats.engine.conclude import Wording
 from proxy.stats.explain.evidence import MAX_COLUMNS, ColumnEvidence, evidence_of, finite
@@ -23,20 +24,10 @@ def watch_of(n_columns: int, shift: float) -> ProfileWatch:
     profile = build_profile(reference, rng, ordered=False)
     rule = DriftRule(tolerance=Tolerance(effect=0.1))
     watch = ProfileWatch(profile, rule, Certainty(run_length_ticks=1e6))
-    for tick in range(20):
+    for _ in range(20):
         values = rng.normal(size=(n_columns, 50))
         values[-1] += shift
-        watch.count(
-            Rows(
-                exchange_id=tick,
-                at_s=float(tick),
-                model=Model.CANDIDATE,
-                side=Side.INPUT,
-                columns=tuple(names),
-                values=tuple(column.tolist() for column in values),
-                n=50,
-            )
-        )
+        watch.count(made.rows(dict(zip(names, values.tolist(), strict=True))))
         watch.tick()
     return watch
 

@@ -8,7 +8,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from proxy.records import AlarmName, Insight, Model, Rows, Scalar, Side
+import made
+from proxy.records import AlarmName, Insight, Scalar
 from proxy.stats.basis.demands import Certainty, DriftRule, Tolerance
 from proxy.stats.engine.conclude import Wording
 from proxy.stats.explain.evidence import evidence_of
@@ -50,18 +51,9 @@ def question(current: Columns, *, ticks: int = 8) -> Question:
     )
     n = len(current["age"])
     for tick in range(ticks):
-        part = [values[tick * n // ticks : (tick + 1) * n // ticks] for values in current.values()]
-        watch.count(
-            Rows(
-                exchange_id=tick,
-                at_s=float(tick),
-                model=Model.CANDIDATE,
-                side=Side.INPUT,
-                columns=tuple(current),
-                values=tuple(part),
-                n=len(part[0]),
-            )
-        )
+        seen = slice(tick * n // ticks, (tick + 1) * n // ticks)
+        part = {name: values[seen] for name, values in current.items()}
+        watch.count(made.rows(part, exchange_id=tick, at_s=float(tick)))
         watch.tick()
     evidence = evidence_of(watch.watch, WORDING)
     return Question(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from proxy.records import Model, Rows, Scalar, Side
+import made
+from proxy.records import Rows, Scalar, Side
 from proxy.stats.quality.target import (
     UNSAID,
     Answer,
@@ -23,15 +24,7 @@ CLASS, PROBABILITY, NUMBER = TargetKind.CLASS, TargetKind.PROBABILITY, TargetKin
 
 def rows(**columns: list[Scalar]) -> Rows:
     """Give output rows."""
-    return Rows(
-        exchange_id=1,
-        at_s=0.0,
-        model=Model.CANDIDATE,
-        side=Side.OUTPUT,
-        columns=tuple(columns),
-        values=tuple(columns.values()),
-        n=len(next(iter(columns.values()))),
-    )
+    return made.rows(columns, side=Side.OUTPUT)
 
 
 def target(kind: TargetKind, **more: object) -> Target:

@@ -6,21 +6,14 @@ import math
 
 import pytest
 
+import made
 from proxy.records import Model, Pair, Rows, Scalar, Side
 from proxy.stats.reference.compare import compare, numeric_scales
 
 
 def rows(model: Model, columns: dict[str, list[Scalar]]) -> Rows:
     """Give answers with these columns."""
-    return Rows(
-        exchange_id=1,
-        at_s=0.0,
-        model=model,
-        side=Side.OUTPUT,
-        columns=tuple(columns),
-        values=tuple(columns.values()),
-        n=max(map(len, columns.values()), default=0),
-    )
+    return made.rows(columns, model=model, side=Side.OUTPUT)
 
 
 def pair(candidate: dict[str, list[Scalar]], stable: dict[str, list[Scalar]]) -> Pair:

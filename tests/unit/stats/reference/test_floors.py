@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from proxy.records import Model, Pair, Rows, Scalar, Side
+import made
+from proxy.records import Model, Pair, Scalar, Side
 from proxy.stats.reference.floors import build_agreement
 
 
 def pair(candidate: Scalar, stable: Scalar) -> Pair:
     """Give a pair of answers of one row and one column."""
     halves = [
-        Rows(
-            exchange_id=1,
-            at_s=0.0,
-            model=model,
-            side=Side.OUTPUT,
-            columns=("answer",),
-            values=([value],),
-            n=1,
-        )
+        made.rows({"answer": [value]}, model=model, side=Side.OUTPUT)
         for model, value in ((Model.CANDIDATE, candidate), (Model.STABLE, stable))
     ]
     return Pair(pair_id=1, at_s=0.0, candidate=halves[0], stable=halves[1])

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.records import Model, Rows, Scalar, Side
+import made
+from proxy.records import Scalar
 from proxy.stats.basis.binning import to_numbers
 from proxy.stats.basis.demands import Certainty, DriftRule, Tolerance
 from proxy.stats.reference.multivariate import derive, derived_names, standardise
@@ -47,17 +48,7 @@ def show(watched: ProfileWatch, columns: dict[str, list[Scalar]]) -> None:
     """Show rows in ticks of 50."""
     n = len(columns["x0"])
     for start in range(0, n, 50):
-        watched.count(
-            Rows(
-                exchange_id=1,
-                at_s=0.0,
-                model=Model.CANDIDATE,
-                side=Side.INPUT,
-                columns=NAMES,
-                values=tuple(columns[name][start : start + 50] for name in NAMES),
-                n=50,
-            )
-        )
+        watched.count(made.rows({name: columns[name][start : start + 50] for name in NAMES}))
         watched.tick()
 
 

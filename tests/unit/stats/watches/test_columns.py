@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.records import Model, Rows, Scalar, Side
+import made
+from proxy.records import Scalar
 from proxy.stats.basis.demands import Certainty, Tolerance
 from proxy.stats.engine.streams import watch_columns
 from proxy.stats.engine.watch import Watch
@@ -28,19 +29,6 @@ def counter(max_rows: int = 100) -> tuple[ColumnCounter, Watch]:
     return ColumnCounter(COLUMNS, None, watch, max_rows), watch
 
 
-def rows(columns: dict[str, list[Scalar]]) -> Rows:
-    """Give rows with these columns."""
-    return Rows(
-        exchange_id=1,
-        at_s=0.0,
-        model=Model.CANDIDATE,
-        side=Side.INPUT,
-        columns=tuple(columns),
-        values=tuple(columns.values()),
-        n=max(map(len, columns.values()), default=0),
-    )
-
-
 def missing(watch: Watch, stream: int) -> int:
     """Give the rows counted as missing."""
     return int(watch.pending[watch.layout.bins[stream]][-2])
@@ -49,9 +37,9 @@ def missing(watch: Watch, stream: int) -> int:
 def test_order_of_columns_does_not_matter_and_absent_ones_are_missing() -> None:
     """A row without a certified column counts there as missing; unknown columns are ignored."""
     counted, watch = counter()
-    counted.count(rows({"city": ["york"], "age": [0.1]}))
-    counted.count(rows({"extra": [1], "city": ["bath"]}))
-    counted.count(rows({"age": [0.2]}))
+    counted.count(made.rows({"city": ["york"], "age": [0.1]}))
+    counted.count(made.rows({"extra": [1], "city": ["bath"]}))
+    counted.count(made.rows({"age": [0.2]}))
     counted.flush()
     assert (missing(watch, 0), missing(watch, 1)) == (1, 1)
     assert counted.n_rows == 3
@@ -60,7 +48,7 @@ def test_order_of_columns_does_not_matter_and_absent_ones_are_missing() -> None:
 def test_rows_of_another_form_are_foreign() -> None:
     """Without a single certified column a row is not counted but remembered."""
     counted, watch = counter()
-    counted.count(rows({"x0": [1.0, 2.0]}))
+    counted.count(made.rows({"x0": [1.0, 2.0]}))
     counted.flush()
     assert (counted.n_foreign, counted.n_rows) == (2, 0)
     assert watch.pending.sum() == 0
@@ -69,7 +57,7 @@ def test_rows_of_another_form_are_foreign() -> None:
 def test_batches_are_thinned_evenly() -> None:
     """Of a thousand rows ten are counted, from the whole batch."""
     counted, watch = counter(max_rows=10)
-    counted.count(rows({"age": [0.0] * 500 + [None] * 500, "city": ["york"] * 1000}))
+    counted.count(made.rows({"age": [0.0] * 500 + [None] * 500, "city": ["york"] * 1000}))
     counted.flush()
     assert counted.n_rows == 10
     assert missing(watch, 0) == 5
@@ -78,15 +66,7 @@ def test_batches_are_thinned_evenly() -> None:
 def test_a_repeated_column_counts_once() -> None:
     """A damaged payload with the same column twice cannot count rows twice."""
     counted, watch = counter()
-    doubled = Rows(
-        exchange_id=1,
-        at_s=0.0,
-        model=Model.CANDIDATE,
-        side=Side.INPUT,
-        columns=("age", "age", "city"),
-        values=([0.0], [1.0], ["york"]),
-        n=1,
-    )
+    doubled = made.rows({"age": [0.0], "": [1.0], "city": ["york"]}, columns=("age", "age", "city"))
     counted.count(doubled)
     counted.flush()
     assert watch.pending[watch.layout.bins[0]].sum() == 1
@@ -95,7 +75,7 @@ def test_a_repeated_column_counts_once() -> None:
 def test_clear_drops_what_waits() -> None:
     """After a reset old rows do not reach the watch."""
     counted, watch = counter()
-    counted.count(rows({"age": [0.1], "city": ["york"]}))
+    counted.count(made.rows({"age": [0.1], "city": ["york"]}))
     counted.clear()
     counted.flush()
     assert watch.pending.sum() == 0
@@ -105,7 +85,7 @@ def test_clear_drops_what_waits() -> None:
 def test_many_rows_reach_the_watch_once(n: int) -> None:
     """Flushing early or late counts the same."""
     counted, watch = counter(max_rows=10_000)
-    counted.count(rows({"age": [0.5] * n, "city": ["york"] * n}))
+    counted.count(made.rows({"age": [0.5] * n, "city": ["york"] * n}))
     counted.flush()
     assert watch.pending[watch.layout.bins[1]].sum() == n
 
@@ -123,7 +103,7 @@ def test_every_column_counts_equally_many_rows(requests: list[dict[str, Scalar]]
     """Whatever columns rows carry, each counted row counts once per certified column."""
     counted, watch = counter()
     for request in requests:
-        counted.count(rows({name: [value] for name, value in request.items()}))
+        counted.count(made.rows({name: [value] for name, value in request.items()}))
     counted.flush()
     per_column = {int(watch.pending[watch.layout.bins[stream]].sum()) for stream in (0, 1)}
     assert per_column == {counted.n_rows}

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from msgspec import structs
 
-from proxy.records import Case, Model, Rows, Scalar, Side
+import made
+from proxy.records import Case, Scalar, Side
 from proxy.stats.basis.demands import Certainty, DriftRule, Tolerance
 from proxy.stats.reference.conditional import Answered, build_conditional
 from proxy.stats.reference.profile import Profile, build_profile
@@ -58,15 +59,7 @@ def new_watch() -> ConditionalWatch:
 def case(inputs: dict[str, list[Scalar]], outputs: dict[str, list[Scalar]]) -> Case:
     """Give the case of these columns."""
     sides = [
-        Rows(
-            exchange_id=1,
-            at_s=0.0,
-            model=Model.CANDIDATE,
-            side=side,
-            columns=tuple(columns),
-            values=tuple(columns.values()),
-            n=len(next(iter(columns.values()))),
-        )
+        made.rows(columns, side=side)
         for side, columns in ((Side.INPUT, inputs), (Side.OUTPUT, outputs))
     ]
     return Case(input=sides[0], output=sides[1])

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 from msgspec import structs
 
-from proxy.records import AlarmName, Model, Pace, Rows, Scalar, Side, Verdict
+import made
+from proxy.records import AlarmName, Pace, Rows, Scalar, Verdict
 from proxy.stats.basis.demands import Certainty, DriftRule, Tolerance
 from proxy.stats.engine.conclude import unknown
 from proxy.stats.reference.profile import build_profile
@@ -20,15 +21,7 @@ PROFILE = build_profile({name: list(RNG.normal(size=500)) for name in "abc"}, RN
 
 def rows(column: str, n: int = 10) -> Rows:
     """Give rows with one column."""
-    return Rows(
-        exchange_id=1,
-        at_s=0.0,
-        model=Model.CANDIDATE,
-        side=Side.INPUT,
-        columns=(column,),
-        values=([0.0] * n,),
-        n=n,
-    )
+    return made.rows({column: [0.0] * n})
 
 
 def test_ignored_columns_and_the_bound_choose_what_is_watched() -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+import made
 from proxy.payload.schema import Schema, infer
-from proxy.records import Model, Rows, Scalar, Side
+from proxy.records import Rows, Scalar, Side
 from proxy.stats.basis.demands import Certainty
 from proxy.stats.engine.watch import Watch
 from proxy.stats.watches.forms import FORMS, LARGEST_SHARE, FormRule, FormWatch
@@ -29,15 +30,7 @@ def form(label: str = "", max_names: int = 9, schema: Schema | None = None) -> F
 
 def rows(**columns: list[Scalar]) -> Rows:
     """Give one exchange."""
-    return Rows(
-        exchange_id=1,
-        at_s=0.0,
-        model=Model.CANDIDATE,
-        side=Side.INPUT,
-        columns=tuple(columns),
-        values=tuple(columns.values()),
-        n=len(next(iter(columns.values()))),
-    )
+    return made.rows(columns)
 
 
 def counted(one: FormWatch, watch: Watch) -> dict[str, tuple[float, float]]:
