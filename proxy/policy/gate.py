@@ -20,6 +20,11 @@ _NOT_ALONE: Final = {
     Cause.UNKNOWN: "it is not known whether the candidate is alone with it",
 }
 
+_NO_WAY_BACK: Final = "no way back, the stable model is not ready"
+_NOT_PROBED: Final = (
+    "it is not known yet whether the stable model is ready; its first probe is under way"
+)
+
 
 class Standing(StrEnum):
     """Where one rung of a ladder stands."""
@@ -67,9 +72,10 @@ def may_downgrade(alarm: Alarm, cause: Cause, posture: Posture, moment: Moment) 
         return Rung(Standing.WAIT, f"a downgrade is due in {span(left_s)} if it lasts")
     if alarm.finding is not None and alarm.finding.verdict is Verdict.OK:
         return Rung(Standing.WAIT, "the last data are within tolerance again")
-    reason = _obstacle(alarm, cause, posture, moment)
-    if reason:
-        return Rung(Standing.REFUSED, f"no downgrade: {reason}")
+    asked = conditions(alarm, cause, posture, moment)
+    obstacle = next((one for one in asked if not one.holds), None)
+    if obstacle is not None:
+        return _stopped(obstacle)
     if inputs(moment.facts) is Inputs.RISING and not alarm.is_hard:
         return Rung(Standing.WAIT, "the incoming data may be changing too; waiting until it shows")
     return GO
@@ -99,12 +105,14 @@ class Condition:
     holds: bool
     why_not: str
     """What stands in the way when it does not, as the end of a sentence."""
+    is_passing: bool = False
+    """What stands in the way is known within seconds, so that nobody need be called."""
 
 
 def conditions(
     alarm: Alarm, cause: Cause, posture: Posture, moment: Moment
 ) -> tuple[Condition, ...]:
-    """Give all that waiting does not change, in the order in which it is asked."""
+    """Give all that the time since the detection does not change, in the order of asking."""
     facts, settings = moment.facts, moment.settings
     locked = lock(posture.switches_s, settings, moment.now_s)
     few = (
@@ -130,7 +138,8 @@ def conditions(
         Condition(
             needed="the stable model is ready",
             holds=facts.stable_ready is True,
-            why_not="no way back, the stable model is not ready",
+            why_not=_NOT_PROBED if facts.stable_ready is None else _NO_WAY_BACK,
+            is_passing=facts.stable_ready is None,
         ),
         Condition(
             needed=f"at least {settings.min_pairs} pairs in half an hour, or a plain failure",
@@ -171,13 +180,14 @@ def demands(alarm: Alarm, cause: Cause, posture: Posture, moment: Moment) -> tup
     )
 
 
+def _stopped(obstacle: Condition) -> Rung:
+    """Give where a rung stands that something is in the way of."""
+    if obstacle.is_passing:
+        return Rung(Standing.WAIT, obstacle.why_not)
+    return Rung(Standing.REFUSED, f"no downgrade: {obstacle.why_not}")
+
+
 def _due_in(alarm: Alarm, moment: Moment) -> float:
     """Give how long the breach must still last before a switch is due, in seconds."""
     began_s = alarm.since_s if alarm.began_s is None else alarm.began_s
     return moment.settings.switch_hold_s - (moment.now_s - began_s)
-
-
-def _obstacle(alarm: Alarm, cause: Cause, posture: Posture, moment: Moment) -> str:
-    """Give the first reason against a switch; empty when there is none."""
-    asked = conditions(alarm, cause, posture, moment)
-    return next((one.why_not for one in asked if not one.holds), "")

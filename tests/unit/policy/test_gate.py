@@ -88,11 +88,10 @@ def test_a_shared_or_unknown_cause_never_switches(
     [
         ({"has_stable": False}, "no stable model is configured"),
         ({"stable_ready": False}, "no way back"),
-        ({"stable_ready": None}, "no way back"),
         ({"n_pairs": 199}, "199 pairs in half an hour are fewer than 200"),
     ],
 )
-def test_a_stable_model_that_is_not_there_or_not_known_is_no_way_back(
+def test_a_stable_model_that_is_not_there_or_not_measured_is_no_way_back(
     make_facts: MakeFacts, make_alarm: MakeAlarm, changes: dict[str, object], words: str
 ) -> None:
     """Each of the demands on the stable model is needed, and named when it fails."""
@@ -128,6 +127,22 @@ def test_rising_inputs_make_it_wait(make_facts: MakeFacts, make_alarm: MakeAlarm
     standing, why = look(alarm, make_facts(alarm, quiet))
     assert standing is Standing.WAIT
     assert "incoming data" in why
+
+
+def test_a_stable_model_that_was_not_probed_yet_is_waited_for(
+    make_facts: MakeFacts, make_alarm: MakeAlarm
+) -> None:
+    """Just after a restart nothing is known of it: nobody is told that it is not ready, or called.
+
+    What no probe can change is told all the same.
+    """
+    alarm = make_alarm(AlarmName.DISAGREEMENT)
+    facts = make_facts(alarm, stable_ready=None)
+    assert look(alarm, facts) == (
+        Standing.WAIT,
+        "it is not known yet whether the stable model is ready; its first probe is under way",
+    )
+    assert look(alarm, facts, cause=Cause.DATA)[0] is Standing.REFUSED
 
 
 @pytest.mark.parametrize(
