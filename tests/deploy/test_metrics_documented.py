@@ -10,7 +10,8 @@ from shutil import which
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from proxy.records import AlarmName, AlarmState, Exchange, Failure, Model, Position
+import made
+from proxy.records import AlarmName, AlarmState, Failure, Model, Position
 from proxy.telemetry import catalogue
 from proxy.telemetry.desk import ProcessVitals
 from proxy.telemetry.door import supervisor_lines
@@ -20,11 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "metrics.md"
 FAMILIES = (*catalogue.BY_WATCHER, *catalogue.BY_SUPERVISOR)
 
-EXCHANGE = Exchange(
-    1, None, Model.CANDIDATE, Position.SERVING, "/x", 0.0, 0.0, 0.1, 0.2, 200, Failure.TRUNCATED,
-    failed_over=True, replayed=True, request_bytes=1, response_bytes=1, in_flight=1, stream=None,
-    capture=0.0,
-)  # fmt: skip
+EXCHANGE = made.exchange(failure=Failure.TRUNCATED, failed_over=True, replayed=True)
 
 
 class Supervisor:

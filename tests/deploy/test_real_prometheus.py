@@ -10,9 +10,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+import made
 from proxy.records import (
     AlarmName,
-    Exchange,
     Fate,
     LabelNews,
     Model,
@@ -54,11 +54,7 @@ class Sidecar:
             (Model.STABLE, Position.SHADOW),
         ):
             self.numbers.observe(
-                Exchange(
-                    1, None, model, position, "/x", 0.0, 0.0, 0.1, 0.2, 200, None,
-                    failed_over=False, replayed=False, request_bytes=1, response_bytes=1,
-                    in_flight=1, stream=Stream(0.1, 3, 0.05, 0.06), capture=0.0,
-                )
+                made.exchange(model=model, position=position, stream=Stream(0.1, 3, 0.05, 0.06))
             )  # fmt: skip
         self.numbers.labels(
             LabelNews(

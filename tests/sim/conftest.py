@@ -301,7 +301,7 @@ class World:
         took_s *= self.slowness if model is Model.CANDIDATE else 1.0
         at_s = self.now_s + float(self._rng.uniform(0, TICK_S - 2))
         answered = failure is None
-        return Exchange(
+        return made.exchange(
             id=self._next_id,
             pair_id=pair_id,
             model=model,
@@ -314,12 +314,6 @@ class World:
             status=200 if answered else 0,
             failure=failure,
             failed_over=failed_over,
-            replayed=False,
-            request_bytes=80,
-            response_bytes=30 if answered else 0,
-            in_flight=1,
-            stream=None,
-            capture=1.0,
         )
 
 

@@ -46,12 +46,7 @@ from proxy.stats.reference.latency import Timing, build_latency
 from proxy.stats.reference.profile import build_profile
 
 JSON = {"content-type": "application/json"}
-EXCHANGE = Exchange(
-    1, None, Model.CANDIDATE, Position.SERVING, "/v1/models/{name}:predict",
-    started_s=1.0, connected_s=1.0, first_byte_s=1.1, finished_s=1.1, status=200,
-    failure=None, failed_over=False, replayed=False, request_bytes=10, response_bytes=20,
-    in_flight=1, stream=None, capture=1.0,
-)  # fmt: skip
+EXCHANGE = made.exchange(started_s=1.0, connected_s=1.0, first_byte_s=1.1, finished_s=1.1)
 Report = Exchange | Capture | Pulse
 
 

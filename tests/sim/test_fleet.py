@@ -13,10 +13,11 @@ from typing import Any
 import msgspec
 import numpy as np
 
+import made
 from proxy.benchmark import Benchmark, dump
 from proxy.config import load
 from proxy.logs import QueueWriter
-from proxy.records import Alarm, AlarmName, AlarmState, Capture, Exchange, Message, Model, Position
+from proxy.records import Alarm, AlarmName, AlarmState, Capture, Message
 from proxy.replay import replay
 from proxy.stats.reference.profile import build_profile
 from proxy.telemetry.journal import Entry
@@ -36,12 +37,6 @@ alerts:
     - {name: duty, url: 'http://127.0.0.1:4/duty', allow_http: true, allow_private: true}
 fleet: {url: 'redis://127.0.0.1:PORT', name: churn, timeout_s: 0.2}
 """
-EXCHANGE = Exchange(
-    1, None, Model.CANDIDATE, Position.SERVING, "other",
-    started_s=1.0, connected_s=1.0, first_byte_s=1.1, finished_s=1.2, status=200,
-    failure=None, failed_over=False, replayed=False, request_bytes=10, response_bytes=20,
-    in_flight=1, stream=None, capture=1.0,
-)  # fmt: skip
 
 
 def certified() -> Benchmark:
@@ -83,7 +78,7 @@ class Pod:
         """Observe one sampled request."""
         body = json.dumps({"instances": [{"x": value} for value in values]}).encode()
         request = Message({"content-type": "application/json"}, body, False)
-        exchange = msgspec.structs.replace(EXCHANGE, id=number)
+        exchange = made.exchange(id=number)
         self.watcher._pipeline.observe(Capture(exchange, "/v1/models/m:predict", request, None))
 
     def turn(self, now_s: float) -> None:

@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 import pytest
 
+import made
 from proxy.alarms import AlarmSettings
 from proxy.benchmark import Benchmark
 from proxy.monitors import Engine
@@ -149,12 +150,15 @@ class World:
         """Let a model answer, and the relay report it."""
         seen = score if model not in self.broken else float(self._rng.normal(scale=3.0))
         body = json.dumps({"predictions": [1 / (1 + np.exp(-seen))]}).encode()
-        exchange = Exchange(
-            key, pair_id, model, Position.SERVING if pair_id is None else Position.SHADOW, "p",
-            started_s=self.now_s, connected_s=self.now_s, first_byte_s=self.now_s,
-            finished_s=self.now_s, status=200, failure=None, failed_over=False, replayed=False,
-            request_bytes=9, response_bytes=9, in_flight=1, stream=None, capture=0.5,
-        )  # fmt: skip
+        exchange = made.exchange(
+            id=key,
+            pair_id=pair_id,
+            model=model,
+            position=Position.SERVING if pair_id is None else Position.SHADOW,
+            started_s=self.now_s,
+            finished_s=self.now_s,
+            capture=0.5,
+        )
         asked = Message({**JSON, "x-request-id": f"r-{key}"}, b'{"instances": [[1.0]]}', False)
         request = asked if pair_id is None else None
         self.line.observe(Capture(exchange, TARGET_PATH, request, Message(JSON, body, False)))

@@ -28,7 +28,7 @@ from proxy.payload.learning import Learned
 from proxy.payload.schema import infer
 from proxy.payload.settings import Payload, Redact
 from proxy.payload.tensor import Basis
-from proxy.records import Exchange, Model, Pair, Position, Rows, Scalar, Side
+from proxy.records import Model, Pair, Rows, Scalar, Side
 from proxy.stats.basis.demands import Certainty, DriftRule, Tolerance
 from proxy.stats.promise.resampling import Replayed
 from proxy.stats.promise.self_test import SelfTest, detectable
@@ -127,10 +127,7 @@ def watch(known: Benchmark) -> None:
     rng = np.random.default_rng(1)
     given = {name: values[:50] for name, values in columns(rng).items()}
     output = {"p": rng.random(50).tolist()}
-    exchange = Exchange(
-        1, None, Model.CANDIDATE, Position.SERVING, "r", 0.0, 0.0, 0.1, 0.2, 200, None,
-        False, False, 80, 80, 1, None, 1.0,
-    )  # fmt: skip
+    exchange = made.exchange()
     pair = Pair(
         pair_id=1,
         at_s=0.0,

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+import made
 from proxy.alarms import AlarmSettings
 from proxy.monitors import Monitor
 from proxy.payload.decode import Decoder
@@ -145,25 +146,13 @@ def a_line(*monitors: Monitor, counter: Counter | None = None, has_stable: bool 
 
 def an_exchange(number: int, pair_id: int | None = None) -> Exchange:
     """Give an exchange of the candidate, or with `pair_id` its copy at stable."""
-    return Exchange(
+    return made.exchange(
         id=number,
         pair_id=pair_id,
         model=Model.CANDIDATE if pair_id is None else Model.STABLE,
         position=Position.SERVING if pair_id is None else Position.SHADOW,
-        route="/v1/models/{name}:predict",
         started_s=1.0,
-        connected_s=1.0,
-        first_byte_s=1.1,
         finished_s=1.1,
-        status=200,
-        failure=None,
-        failed_over=False,
-        replayed=False,
-        request_bytes=10,
-        response_bytes=10,
-        in_flight=1,
-        stream=None,
-        capture=1.0,
     )
 
 

@@ -14,7 +14,6 @@ from proxy.records import (
     Failure,
     Finding,
     Model,
-    Position,
     Side,
     Undecodable,
     Verdict,
@@ -42,26 +41,7 @@ def exchange(
     failed_over: bool = False,
 ) -> Exchange:
     """Give an exchange with this outcome."""
-    return Exchange(
-        id=1,
-        pair_id=None,
-        model=model,
-        position=Position.SERVING,
-        route="predict",
-        started_s=0.0,
-        connected_s=0.0,
-        first_byte_s=0.01,
-        finished_s=0.01,
-        status=status,
-        failure=failure,
-        failed_over=failed_over,
-        replayed=False,
-        request_bytes=10,
-        response_bytes=10,
-        in_flight=1,
-        stream=None,
-        capture=0.0,
-    )
+    return made.exchange(model=model, status=status, failure=failure, failed_over=failed_over)
 
 
 def run(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
+import made
 from proxy.benchmark import Benchmark
 from proxy.monitors import Engine
 from proxy.monitors.latency import Latency
 from proxy.monitors.settings import LatencySettings
-from proxy.records import Exchange, Failure, Finding, Model, Position, Stream, Verdict
+from proxy.records import Exchange, Failure, Finding, Model, Stream, Verdict
 from proxy.stats.reference.latency import Timing, build_latency
 from proxy.stats.reference.profile import Profile
 
@@ -43,25 +45,8 @@ BENCHMARK = certified()
 
 def answer(latency_s: float, in_flight: int, model: Model = Model.CANDIDATE) -> Exchange:
     """Give an exchange that took `latency_s`."""
-    return Exchange(
-        id=1,
-        pair_id=None,
-        model=model,
-        position=Position.SERVING,
-        route="predict",
-        started_s=5.0,
-        connected_s=5.0,
-        first_byte_s=5.0 + latency_s / 2,
-        finished_s=5.0 + latency_s,
-        status=200,
-        failure=None,
-        failed_over=False,
-        replayed=False,
-        request_bytes=100,
-        response_bytes=10,
-        in_flight=in_flight,
-        stream=None,
-        capture=0.0,
+    return made.exchange(
+        model=model, first_byte_s=latency_s / 2, finished_s=latency_s, in_flight=in_flight
     )
 
 
@@ -130,14 +115,9 @@ def test_streams_count_until_their_first_piece_and_failures_not_at_all() -> None
     for tick in range(10):
         for _ in range(50):
             usual = answer(draw(rng, 1), 1)
-            fields = {name: getattr(usual, name) for name in usual.__struct_fields__}
             first = usual.finished_s
-            monitor.observe(
-                Exchange(
-                    **fields | {"stream": long_stream, "first_byte_s": first, "finished_s": 99.0}
-                )
-            )
-            monitor.observe(Exchange(**fields | {"failure": Failure.TIMEOUT, "finished_s": 99.0}))
+            monitor.observe(replace(usual, stream=long_stream, first_byte_s=first, finished_s=99.0))
+            monitor.observe(replace(usual, failure=Failure.TIMEOUT, finished_s=99.0))
         finding = monitor.judge(float(tick))
     assert finding.verdict is Verdict.OK
     assert finding.n_current == 500

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import made
 from proxy.benchmark import Benchmark
 from proxy.monitors import Engine
 from proxy.monitors.settings import ThroughputSettings
 from proxy.monitors.throughput import Throughput, saturation
-from proxy.records import Exchange, Finding, Model, Position, Verdict
+from proxy.records import Exchange, Finding, Verdict
 from proxy.stats.reference.profile import Profile
 
 ENGINE = Engine(tick_s=10.0)
@@ -24,26 +25,7 @@ BENCHMARK = Benchmark(
 
 def exchange(took_s: float) -> Exchange:
     """Give a complete answer that took this long."""
-    return Exchange(
-        id=1,
-        pair_id=None,
-        model=Model.CANDIDATE,
-        position=Position.SERVING,
-        route="predict",
-        started_s=0.0,
-        connected_s=0.0,
-        first_byte_s=took_s,
-        finished_s=took_s,
-        status=200,
-        failure=None,
-        failed_over=False,
-        replayed=False,
-        request_bytes=10,
-        response_bytes=10,
-        in_flight=8,
-        stream=None,
-        capture=0.0,
-    )
+    return made.exchange(first_byte_s=took_s, finished_s=took_s, in_flight=8)
 
 
 def run(monitor: Throughput, ticks: range, per_s: float, load: float) -> list[Finding]:

@@ -7,14 +7,13 @@ from typing import Any
 
 import pytest
 
+import made
 from proxy.payload.decode import Decoder
 from proxy.payload.settings import Payload, Redact
 from proxy.records import (
     Capture,
     Exchange,
     Message,
-    Model,
-    Position,
     Rows,
     Scalar,
     Side,
@@ -40,27 +39,8 @@ class Reading:
     @staticmethod
     def exchange(**changes: Any) -> Exchange:
         """Make an exchange that began at 10 s and was answered within 200 ms."""
-        fields: dict[str, Any] = {
-            "id": 1,
-            "pair_id": None,
-            "model": Model.CANDIDATE,
-            "position": Position.SERVING,
-            "route": "other",
-            "started_s": 10.0,
-            "connected_s": 10.0,
-            "first_byte_s": 10.1,
-            "finished_s": 10.2,
-            "status": 200,
-            "failure": None,
-            "failed_over": False,
-            "replayed": False,
-            "request_bytes": 1,
-            "response_bytes": 1,
-            "in_flight": 1,
-            "stream": None,
-            "capture": 1.0,
-        }
-        return Exchange(**(fields | changes))
+        times = {"started_s": 10.0, "connected_s": 10.0, "first_byte_s": 10.1, "finished_s": 10.2}
+        return made.exchange(**(times | changes))
 
     def capture(
         self, path: str, request: Message | None, response: Message | None, **exchange: Any

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from proxy.records import Exchange, Model, Position
+import made
+from proxy.records import Exchange, Model
 from proxy.telemetry import catalogue as of
 from proxy.telemetry.lines import Lines
 from proxy.telemetry.settings import MetricsSettings
@@ -10,11 +11,7 @@ from proxy.telemetry.settings import MetricsSettings
 
 def exchange(route: str, model: Model = Model.CANDIDATE) -> Exchange:
     """Make a short exchange on a route."""
-    return Exchange(
-        1, None, model, Position.SERVING, route, 0.0, 0.0, 0.0, 0.1, 200, None,
-        failed_over=False, replayed=False, request_bytes=1, response_bytes=1, in_flight=1,
-        stream=None, capture=0.0,
-    )  # fmt: skip
+    return made.exchange(model=model, route=route)
 
 
 def routes_of(lines: Lines) -> dict[tuple[str, str], float]:

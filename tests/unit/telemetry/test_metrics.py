@@ -7,6 +7,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_open
 from prometheus_client.parser import text_string_to_metric_families as parse_classic
 
+import made
 from proxy.records import (
     Action,
     Alarm,
@@ -32,12 +33,9 @@ from proxy.telemetry import catalogue
 from proxy.telemetry.metrics import MAX_WORKERS, Metrics
 from proxy.telemetry.settings import MetricsSettings
 
-EXCHANGE = Exchange(
-    1, None, Model.CANDIDATE, Position.SERVING, "/v1/models/{name}:predict",
-    started_s=100.0, connected_s=100.01, first_byte_s=100.04, finished_s=100.06, status=200,
-    failure=None, failed_over=False, replayed=False, request_bytes=10, response_bytes=20,
-    in_flight=1, stream=None, capture=0.0,
-)  # fmt: skip
+EXCHANGE = made.exchange(
+    started_s=100.0, connected_s=100.01, first_byte_s=100.04, finished_s=100.06
+)
 
 PULSE = Pulse(
     worker=0, pid=10, at_s=0.0, listening=True, draining=False, connections=3,

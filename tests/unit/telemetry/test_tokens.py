@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from proxy.records import Exchange, Model, Position, Scalar, Stream
+import made
+from proxy.records import Exchange, Scalar, Stream
 from proxy.telemetry.settings import MetricsSettings
 from proxy.telemetry.tally import Buckets
 from proxy.telemetry.tokens import MAX_WAITING, WAIT_S, Tokens
@@ -14,12 +15,15 @@ RECORD = Stream(first_content_s=100.2, n_chunks=5, mean_gap_s=0.05, longest_gap_
 
 def streamed(number: int = 1, *, capture: float = 1.0, stream: Stream | None = RECORD) -> Exchange:
     """Give a streamed exchange that began at 100 s and ended at 101 s."""
-    return Exchange(
-        id=number, pair_id=None, model=Model.CANDIDATE, position=Position.SERVING, route="other",
-        started_s=100.0, connected_s=100.0, first_byte_s=100.1, finished_s=101.0, status=200,
-        failure=None, failed_over=False, replayed=False, request_bytes=1, response_bytes=1,
-        in_flight=1, stream=stream, capture=capture,
-    )  # fmt: skip
+    return made.exchange(
+        id=number,
+        started_s=100.0,
+        connected_s=100.0,
+        first_byte_s=100.1,
+        finished_s=101.0,
+        stream=stream,
+        capture=capture,
+    )
 
 
 def timings(**columns: list[Scalar]) -> dict[str, list[Scalar]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+import made
 from proxy.records import Exchange, Failure, Model, Position
 from proxy.telemetry.traffic import BUCKET_S, N_BUCKETS, Traffic
 
@@ -18,11 +19,14 @@ def exchange(
     position: Position = Position.SERVING,
 ) -> Exchange:
     """Make an exchange that ended at `finished_s` after `wait_s`."""
-    return Exchange(
-        1, None, model, position, "/x", finished_s - wait_s, finished_s, finished_s, finished_s,
-        status, failure, failed_over=False, replayed=False, request_bytes=1, response_bytes=1,
-        in_flight=1, stream=None, capture=0.0,
-    )  # fmt: skip
+    return made.exchange(
+        model=model,
+        position=position,
+        started_s=finished_s - wait_s,
+        finished_s=finished_s,
+        status=status,
+        failure=failure,
+    )
 
 
 def test_nothing_gives_nothing() -> None:

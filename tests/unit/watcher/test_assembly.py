@@ -17,11 +17,9 @@ from proxy.payload.text import hash_word
 from proxy.records import (
     AlarmName,
     Capture,
-    Exchange,
     Message,
     Model,
     Pair,
-    Position,
     Rows,
     Side,
 )
@@ -38,13 +36,6 @@ from proxy.watcher.assembly import (
     read_benchmark,
 )
 from proxy.watcher.process import Watcher
-
-EXCHANGE = Exchange(
-    1, None, Model.CANDIDATE, Position.SERVING, "other",
-    started_s=1.0, connected_s=1.0, first_byte_s=1.1, finished_s=1.2, status=200,
-    failure=None, failed_over=False, replayed=False, request_bytes=10, response_bytes=20,
-    in_flight=1, stream=None, capture=1.0,
-)  # fmt: skip
 
 
 def loaded(folder: Path, text: str, more: str = "") -> Loaded:
@@ -128,7 +119,7 @@ def test_the_decoder_knows_what_certification_learned(tmp_path: Path, text: str)
         created_utc="", models={}, input=Profile(n=0, ordered=False, columns=()), learned=learned
     )
     body = Message({"content-type": "application/json"}, b'{"strData": "red blue"}', False)
-    capture = Capture(EXCHANGE, "/api/v1.0/predictions", body, None)
+    capture = Capture(made.EXCHANGE, "/api/v1.0/predictions", body, None)
     (read,) = decoder_of(loaded(tmp_path, text), certified).decode(capture)
     assert isinstance(read, Rows)
     assert dict(zip(read.columns, read.values, strict=True))["text.novelty"] == [0.5]
@@ -136,13 +127,13 @@ def test_the_decoder_knows_what_certification_learned(tmp_path: Path, text: str)
 
 def test_the_collector_keeps_strings_that_no_benchmark_knows(tmp_path: Path, text: str) -> None:
     """They are to become known; personal data in them is masked all the same."""
-    made = loaded(tmp_path, text)
-    collector = collector_of(made, decoder_of(made, None))
+    known = loaded(tmp_path, text)
+    collector = collector_of(known, decoder_of(known, None))
     collector.begin(10, 0.0)
     body = b'{"instances": [{"city": "york"}, {"city": "jane@corp.example"}]}'
     message = Message(fields={"content-type": "application/json"}, body=body, truncated=False)
     target = "/v1/models/m:predict"
-    (shown,) = collector.decode(Capture(EXCHANGE, target, message, None))
+    (shown,) = collector.decode(Capture(made.EXCHANGE, target, message, None))
     assert isinstance(shown, Rows)
     assert shown.values == (["(other)", "(other)"],)
     (kept,) = cast("list[Rows]", collector.part(0)["bodies"])

@@ -8,9 +8,10 @@ import tracemalloc
 import msgspec
 import pytest
 
+import made
 from proxy.payload.decode import Decoder
 from proxy.payload.settings import Payload, Redact
-from proxy.records import AlarmName, Capture, Exchange, Failure, Message, Model, Position, Side
+from proxy.records import AlarmName, Capture, Exchange, Failure, Message, Position, Side
 from proxy.telemetry.desk import DeskError
 from proxy.watcher import collector as module
 from proxy.watcher.collector import FORGET_S, PART, Collector
@@ -22,10 +23,7 @@ def exchange(
     number: int = 1, position: Position = Position.SERVING, failure: Failure | None = None
 ) -> Exchange:
     """Give one exchange of a tenth of a second."""
-    return Exchange(
-        number, None, Model.CANDIDATE, position, "r", 0.0, 0.0, 0.1, 0.1, 200, failure,
-        False, False, 80, 80, 2, None, 1.0,
-    )  # fmt: skip
+    return made.exchange(id=number, position=position, failure=failure, in_flight=2)
 
 
 def capture(number: int = 1, body: bytes | None = None) -> Capture:
@@ -71,7 +69,7 @@ def test_the_next_rows_are_kept_with_answers_and_timings() -> None:
     assert len(part["bodies"]) == 5 * 2
     assert part["bodies"][0]["values"] == [[0, 0], ["york", "york"]]
     # The fifth exchange completed the rows before it was timed.
-    assert part["timings"] == {"candidate": [[0.1, 2, 80]] * 4}
+    assert part["timings"] == {"candidate": [[0.1, 2, 10]] * 4}
     assert state["answers"] == {"candidate": 4}
 
 

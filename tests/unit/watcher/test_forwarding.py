@@ -16,14 +16,10 @@ from proxy.actuators.settings import SinkSettings
 from proxy.actuators.sink import Event, Sink
 from proxy.payload.decode import Decoder
 from proxy.payload.settings import Payload, Redact
-from proxy.records import Capture, Exchange, Message, Model, Position, Rows, Undecodable
+from proxy.records import Capture, Exchange, Message, Position, Rows, Undecodable
 from proxy.watcher.forwarding import Forwarding
 
-EXCHANGE = Exchange(
-    10, None, Model.CANDIDATE, Position.SERVING, "/v1/models/{name}:predict", 0.0, 0.0, 0.1, 0.2,
-    200, None, failed_over=False, replayed=False, request_bytes=1, response_bytes=1, in_flight=1,
-    stream=None, capture=0.25,
-)  # fmt: skip
+EXCHANGE = made.exchange(id=10, capture=0.25)
 ASKED = b'{"instances": [{"x": 1, "who": "ann@example.org"}, {"x": 2, "who": "bob"}]}'
 ANSWERED = b'{"predictions": [0.5, 0.25]}'
 Counts = Counter[tuple[str, str]]
@@ -52,11 +48,11 @@ def forwarded(
     counts: Counts = Counter()
 
     async def run() -> list[Event]:
-        made = SinkSettings(url="https://events.example/", **settings)
-        sink = Sink(made, count=lambda *words: counts.update([words]))
+        settled = SinkSettings(url="https://events.example/", **settings)
+        sink = Sink(settled, count=lambda *words: counts.update([words]))
         read_by = decoder or Decoder(Payload(), redact or Redact())
         forwarding = Forwarding(
-            read_by, sink, made, name="größe", count=lambda *words: counts.update([words])
+            read_by, sink, settled, name="größe", count=lambda *words: counts.update([words])
         )
         for one in captures:
             assert forwarding.decode(one) == read_by.decode(one)

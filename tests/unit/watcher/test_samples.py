@@ -8,7 +8,7 @@ from msgspec import structs
 
 import made
 from proxy import clock
-from proxy.records import Case, Exchange, Failure, Model, Pair, Position, Rows, Scalar, Side
+from proxy.records import Case, Exchange, Failure, Model, Pair, Rows, Scalar, Side
 from proxy.telemetry.report.chronicle import unix_s
 from proxy.watcher.samples import MAX_BYTES, N_EXTREMES, Samples, Wish
 
@@ -29,25 +29,12 @@ def exchange(
     number: int, took_s: float = 0.1, status: int = 200, failure: Failure | None = None
 ) -> Exchange:
     """Give an exchange that ended at second `number`."""
-    return Exchange(
+    return made.exchange(
         id=number,
-        pair_id=None,
-        model=Model.CANDIDATE,
-        position=Position.SERVING,
-        route="/r",
         started_s=number - took_s,
-        connected_s=None,
-        first_byte_s=None,
         finished_s=float(number),
         status=status,
         failure=failure,
-        failed_over=False,
-        replayed=False,
-        request_bytes=1,
-        response_bytes=1,
-        in_flight=1,
-        stream=None,
-        capture=1.0,
     )
 
 

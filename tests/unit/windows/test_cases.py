@@ -19,25 +19,11 @@ def rows(number: int, side: Side, n: int = 2, at_s: float = 0.0, columns: int = 
 
 def exchange(number: int, pair_id: int | None = None) -> Exchange:
     """Give an exchange; with `pair_id` it is a shadow's."""
-    return Exchange(
+    return made.exchange(
         id=number,
         pair_id=pair_id,
         model=Model.CANDIDATE if pair_id is None else Model.STABLE,
         position=Position.SERVING if pair_id is None else Position.SHADOW,
-        route="other",
-        started_s=0.0,
-        connected_s=0.0,
-        first_byte_s=0.0,
-        finished_s=0.0,
-        status=200,
-        failure=None,
-        failed_over=False,
-        replayed=False,
-        request_bytes=1,
-        response_bytes=1,
-        in_flight=1,
-        stream=None,
-        capture=1.0,
     )
 
 
