@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from typing import Final
+from weakref import WeakKeyDictionary
 
 import msgspec
 import numpy as np
@@ -13,6 +15,9 @@ from proxy.stats.engine.e_detector import EDetector, Singles
 from proxy.stats.engine.recovery import Recovery
 from proxy.stats.engine.streams import WatchedStream
 from proxy.stats.engine.watch import Breach, Watch
+
+_FINGERPRINTS: Final[WeakKeyDictionary[Watch, bytes]] = WeakKeyDictionary()
+"""What a watch was certified with never changes, and evidence is saved every few seconds."""
 
 
 class _Recovery(Struct, frozen=True):
@@ -55,11 +60,14 @@ def reference_hash(streams: Sequence[WatchedStream]) -> bytes:
 
 
 def fingerprint(watch: Watch) -> bytes:
-    """Give a hash of what is watched and how: evidence fits no other."""
+    """Give a hash of what is watched and how: evidence fits no other. Made once for each watch."""
+    known = _FINGERPRINTS.get(watch)
+    if known is not None:
+        return known
     digest = hashlib.sha256(reference_hash(watch.certified))
     for stream in watch.certified:
         digest.update(stream.table.growth.tobytes())
-    return digest.digest()[:16]
+    return _FINGERPRINTS.setdefault(watch, digest.digest()[:16])
 
 
 def save(watch: Watch) -> bytes:

@@ -69,6 +69,14 @@ def test_evidence_about_a_column_with_other_borders_fits_no_more() -> None:
     assert not snapshot.load(new, snapshot.save(old))
 
 
+def test_the_fingerprint_is_made_once_for_each_watch() -> None:
+    """The state is saved every few seconds; equal watches have equal fingerprints all the same."""
+    one, other = watch(), watch()
+    assert snapshot.fingerprint(one) is snapshot.fingerprint(one)
+    assert snapshot.fingerprint(one) == snapshot.fingerprint(other)
+    assert snapshot.fingerprint(one) != snapshot.fingerprint(watch(0.02))
+
+
 def test_several_watches_together() -> None:
     """All must fit; a missing one starts fresh and is reported."""
     first, second = watch(), watch()
