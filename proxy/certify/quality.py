@@ -28,8 +28,8 @@ from proxy.stats.quality.target import (
     choose_kind,
     class_of,
 )
+from proxy.windows.asked import Asked, values_of
 from proxy.windows.labelled import Wish
-from proxy.windows.labels import Asked, values_of
 
 FEW_LABELS: Final = 1000
 MAX_KNOWN: Final = 1000

@@ -11,7 +11,7 @@ what is to be learnt has changed, and leading traffic to it would not help.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import msgspec
@@ -38,12 +38,14 @@ from proxy.records.truth import MAX_PROBLEMS
 from proxy.stats.basis.demands import Tolerance
 from proxy.stats.engine.conclude import Wording, conclude, detail_of, unknown
 from proxy.stats.quality.certified_quality import describe_loss
-from proxy.stats.quality.measures import Scored
 from proxy.stats.quality.target import MisfitError, TargetKind
 from proxy.units import HOUR_S
+from proxy.windows import scoring
+from proxy.windows.asked import Asked, values_of
 from proxy.windows.labelled import Labelled, Wish
-from proxy.windows.labels import SAVED_REQUESTS, Asked, LabelStore, Room, values_of
+from proxy.windows.labels import SAVED_REQUESTS, LabelStore, Room
 from proxy.windows.losses import LossWatch
+from proxy.windows.scoring import ByPlace
 
 IDLE_PART: Final = 0.1
 """Part of the room that is used while no label has ever come."""
@@ -143,9 +145,9 @@ class LabelQuality:
         is_new = rows.model not in asked.answers
         self._store.name(asked, ids)
         self._store.answer(asked, rows.model, answers, weight)
-        for place, truth in asked.told.items() if is_new else ():
+        if is_new and asked.told:
             # The other model was labelled while this answer was on its way.
-            self._score_late(asked, place, truth, rows.model)
+            self._score_late(asked, rows.model)
         return asked
 
     # What is told.
@@ -179,62 +181,39 @@ class LabelQuality:
         """Put a truth beside its prediction: every row of it that is new counts."""
         try:
             values = values_of(asked, truth)
-            fates = [self._join_row(asked, place, value) for place, value in values.items()]
+            new = {place: one for place, one in values.items() if place not in asked.told}
+            scored = scoring.read(self._labelled, asked, new) if new else {}
         except (ValueError, MisfitError) as error:
             return Fate.WRONG_TYPE, f"{truth.id}: {error}"
-        if Fate.JOINED in fates:
+        told = [asked.told[place] == one for place, one in values.items() if place in asked.told]
+        if scored:
+            self._take(asked, new, scored)
             self._last_label_s = now_s
             self._store.joined(truth.at_s - asked.at_s)
             if len(self._delays_s) < MAX_DELAYS:
                 self._delays_s.append(max(0.0, truth.at_s - asked.at_s))
-        if Fate.CONTRADICTORY in fates:
+        if not all(told):
             return Fate.CONTRADICTORY, f"{truth.id}: another label came before, which stands"
-        # Without a fate it is about a row that was left out of a long batch.
-        return (min(fates, key=list(Fate).index) if fates else Fate.UNKNOWN), ""
+        if scored:
+            return Fate.JOINED, ""
+        # Neither new nor told before: it is about a row that was left out of a long batch.
+        return (Fate.DUPLICATE if told else Fate.UNKNOWN), ""
 
-    def _join_row(self, asked: Asked, place: int, value: Scalar) -> Fate:
-        if place in asked.told:
-            return Fate.DUPLICATE if asked.told[place] == value else Fate.CONTRADICTORY
-        models = tuple(asked.answers)
-        scored = self._score(asked, place, value, models)
-        self._losses.put(scored, models)
-        for model, row in scored.items():
-            self._labelled[model].add(row)
-        asked.told[place] = value
-        return Fate.JOINED
+    def _take(self, asked: Asked, values: Mapping[int, Scalar], scored: ByPlace) -> None:
+        """Let rows that were told now count, as evidence and in the figures."""
+        for place, row in scored.items():
+            self._losses.put(row, tuple(row))
+            asked.told[place] = values[place]
+        scoring.add(self._labelled, asked, values, scored)
 
-    def _score(
-        self, asked: Asked, place: int, value: Scalar, models: Iterable[Model]
-    ) -> dict[Model, Scored]:
-        """Put the answers of these models beside the truth.
-
-        Raises:
-            MisfitError: no answer can be compared with it.
-        """
-        scored: dict[Model, Scored] = {}
-        misfit = MisfitError("the answer has fewer rows than the request")
-        for model in models:
-            if place >= len(asked.answers[model]):
-                continue
-            answer, weight = asked.answers[model][place], asked.weight(model)
-            try:
-                scored[model] = self._labelled[model].score(answer, value, asked.at_s, weight)
-            except MisfitError as error:
-                misfit = error
-        if not scored:
-            raise misfit
-        return scored
-
-    def _score_late(self, asked: Asked, place: int, value: Scalar, model: Model) -> None:
+    def _score_late(self, asked: Asked, model: Model) -> None:
         """Score an answer that came after its truth, beside the other one where it is certified."""
         models = tuple(asked.answers) if self._losses.knows_both else (model,)
-        try:
-            scored = self._score(asked, place, value, models)
-        except MisfitError:
-            return
-        self._losses.put(scored, (model,))
-        if model in scored:
-            self._labelled[model].add(scored[model])
+        scored, _ = scoring.score(self._labelled, asked, asked.told, models)
+        for row in scored.values():
+            self._losses.put(row, (model,))
+        own = {place: {model: row[model]} for place, row in scored.items() if model in row}
+        scoring.add(self._labelled, asked, asked.told, own)
 
     def _count(self, fate: Fate) -> None:
         """Count a final fate; one that waits is counted when it is known."""
@@ -345,18 +324,10 @@ class LabelQuality:
         if saved.last_utc_s is not None:
             self._store.use(1.0)
         for asked in self._store:
-            for place, value in asked.told.items():
-                self._show_again(asked, place, value)
+            # Rows that were labelled in an earlier life count in the figures, not as evidence.
+            scored, _ = scoring.score(self._labelled, asked, asked.told, asked.answers)
+            scoring.add(self._labelled, asked, asked.told, scored)
         return self._losses.load(saved.losses)
-
-    def _show_again(self, asked: Asked, place: int, value: Scalar) -> None:
-        """Let a row that was labelled in an earlier life count in the figures, not as evidence."""
-        try:
-            scored = self._score(asked, place, value, tuple(asked.answers))
-        except MisfitError:
-            return
-        for model, row in scored.items():
-            self._labelled[model].add(row)
 
     def reset(self) -> None:
         """Forget the evidence about both models, not what waits for its label."""

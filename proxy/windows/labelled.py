@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from msgspec import structs
 
@@ -20,7 +20,15 @@ from proxy.stats.quality.measures import (
     figures,
     score_row,
 )
-from proxy.stats.quality.target import HALF, Answer, Picker, Target, TargetKind, choose_kind
+from proxy.stats.quality.target import (
+    HALF,
+    Answer,
+    MisfitError,
+    Picker,
+    Target,
+    TargetKind,
+    choose_kind,
+)
 
 ENOUGH: Final = 50
 """Labels after which the kind of target is taken as known."""
@@ -69,6 +77,16 @@ class Wish:
         return ""
 
 
+class Joined(NamedTuple):
+    """One prediction and the truth that met it."""
+
+    answer: Answer
+    truth: Scalar
+    at_s: float
+    """When it was predicted."""
+    weight: float
+
+
 class Labelled:
     """The labelled rows of one model, the last ones, and what follows from them."""
 
@@ -79,8 +97,8 @@ class Labelled:
         self._wish = wish
         self.picker = wish.picker(self.target)
         self._rows: deque[Scored] = deque(maxlen=window)
-        self._first: list[tuple[Answer, Scalar, float, float]] = []
-        """Labelled rows while the kind is being told: answer, truth, time, weight."""
+        self._first: list[Joined] = []
+        """Labelled rows while the kind is being told."""
         self._figures: dict[str, Measure] | None = None
         self.estimator: Estimator | None = None
         if quality is not None and quality.expected is not None:
@@ -95,38 +113,51 @@ class Labelled:
         if self.estimator is not None:
             self.estimator.observe(answer, weight)
 
-    def score(self, answer: Answer, truth: Scalar, at_s: float, weight: float) -> Scored:
-        """Put a truth beside its prediction.
+    def score(self, joined: Sequence[Joined]) -> list[Scored | MisfitError]:
+        """Put truths beside their predictions; nothing counts before it is added.
 
-        Raises:
-            MisfitError: one of them cannot be read.
+        A row that cannot be read gives the error that says why.
         """
-        if self.quality is None and len(self._first) < ENOUGH:
-            return self._learn(answer, truth, at_s, weight)
-        assert self.target is not None  # noqa: S101 - certified, or told by the first labels
-        row = score_row(self.target, answer, truth, at_s, weight)
+        target = self._target_of(joined)
+        return [self._score(target, one) for one in joined]
+
+    def add(self, joined: Sequence[Joined], rows: Sequence[Scored]) -> None:
+        """Let rows that were just scored count in the figures."""
+        self._figures = None
+        if not self._is_learning:
+            self._rows.extend(rows)
+            return
+        self._first.extend(joined)
+        # These rows may have told another kind: then those before them are scored anew.
+        self.target = target = self._target_of(())
+        again = [self._score(target, one) for one in self._first]
+        self._rows.clear()
+        self._rows.extend(row for row in again if isinstance(row, Scored))
+
+    @property
+    def _is_learning(self) -> bool:
+        """Tell whether the kind is still being told."""
+        return self.quality is None and len(self._first) < ENOUGH
+
+    def _target_of(self, joined: Sequence[Joined]) -> Target:
+        """Give the target; while it is being told, by the first rows and these."""
+        if not self._is_learning:
+            assert self.target is not None  # noqa: S101 - certified, or told by the first labels
+            return self.target
+        told = [one for one in (*self._first, *joined) if one.answer.value is not None]
+        predicted, truths = [one.answer.value for one in told], [one.truth for one in told]
+        return self._wish.target(
+            self.picker.chosen, choose_kind(self.picker.chosen, predicted, truths)
+        )
+
+    def _score(self, target: Target, joined: Joined) -> Scored | MisfitError:
+        try:
+            row = score_row(target, *joined)
+        except MisfitError as error:
+            return error
         if self.estimator is None:
             return row
-        return structs.replace(row, expected=self.estimator.expect(answer))
-
-    def add(self, row: Scored) -> None:
-        """Let a row count in the figures."""
-        self._rows.append(row)
-        self._figures = None
-
-    def _learn(self, answer: Answer, truth: Scalar, at_s: float, weight: float) -> Scored:
-        """Score while the kind is being told; when it turns out another, all are scored anew."""
-        told = [*self._first, (answer, truth, at_s, weight)]
-        kind = choose_kind(self.picker.chosen, [one[0].value for one in told], [
-            one[1] for one in told
-        ])  # fmt: skip
-        target = self._wish.target(self.picker.chosen, kind)
-        rows = [score_row(target, *one) for one in told]
-        if self.target is not None and target != self.target:
-            self._rows.clear()
-            self._rows.extend(rows[:-1])
-        self.target, self._first = target, told
-        return rows[-1]
+        return structs.replace(row, expected=self.estimator.expect(joined.answer))
 
     def figures(self) -> dict[str, Measure]:
         """Give the figures of the last rows; computed once for each new row."""

@@ -10,7 +10,7 @@ weigh the more. Letting the oldest go instead would leave only labels that come 
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Final
 
@@ -18,13 +18,10 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
-from proxy.records import Fate, Model, Scalar, Truth
+from proxy.records import Fate, Model, Truth
 from proxy.stats.quality.target import Answer
+from proxy.windows.asked import ID_BYTES, Asked
 
-ENTRY_BYTES: Final = 700
-"""What a request costs beside its ids and rows: objects, tables and their places, as measured."""
-ID_BYTES: Final = 150
-ROW_BYTES: Final = 130
 MAX_EARLY: Final = 10_000
 """Values that wait for their prediction: one full call."""
 MAX_LEVEL: Final = 40
@@ -46,57 +43,6 @@ class Room:
     horizon_s: float
     early_s: float
     """How long a truth waits for its prediction."""
-
-
-class Asked(Struct):
-    """One sampled request with what both models answered to it."""
-
-    key: int
-    """Id of the serving exchange."""
-    at_s: float
-    level: int
-    """It had a chance of 1 in 2^level to be kept."""
-    n: int = 0
-    """Rows of the request. 0: no answer has been seen yet."""
-    places: list[int] | None = None
-    """Which of them were kept. `None`: all."""
-    ids: tuple[str, ...] = ()
-    answers: dict[Model, list[Answer]] = {}
-    candidate_weight: float = 1.0
-    """1 / probability with which the candidate's answer was sampled."""
-    stable_weight: float = 1.0
-    """The same of the stable's."""
-    told: dict[int, Scalar] = {}
-    """Truths by place in the answers."""
-
-    @property
-    def n_kept(self) -> int:
-        """Give the kept rows."""
-        return self.n if self.places is None else len(self.places)
-
-    def weight(self, model: Model) -> float:
-        """Give how many requests of the traffic this one stands for."""
-        own = self.candidate_weight if model is Model.CANDIDATE else self.stable_weight
-        return own * 2.0**self.level
-
-    def row(self, place: int) -> int:
-        """Give the row of the request that stands at a place of the answers."""
-        return place if self.places is None else self.places[place]
-
-    def place(self, row: int) -> int | None:
-        """Give where a row of the request stands in the answers; `None`: it was not kept."""
-        if self.places is None:
-            return row if 0 <= row < self.n else None
-        return self.places.index(row) if row in self.places else None
-
-    def size(self) -> int:
-        """Give about how many bytes this takes."""
-        rows = [one for answers in self.answers.values() for one in answers]
-        return (
-            ENTRY_BYTES
-            + sum(ID_BYTES + len(one) for one in self.ids)
-            + sum(ROW_BYTES + len(one.shares) for one in rows)
-        )
 
 
 @dataclass(slots=True)
@@ -356,31 +302,6 @@ class _Saved(Struct, frozen=True):
     n: int
     level: int
     delays_s: list[float]
-
-
-def values_of(asked: Asked, truth: Truth) -> Mapping[int, Scalar]:
-    """Give what a truth says of each kept row, by place in the answers.
-
-    Empty: it is about a row that a thinned batch has lost.
-
-    Raises:
-        ValueError: it does not fit the rows of the request; the message says what is expected.
-    """
-    n = asked.n
-    if isinstance(truth.value, list):
-        if truth.row is not None or len(truth.value) != n:
-            raise ValueError(f"a list of {n} labels is expected, one for each row of the request")
-        places = range(asked.n_kept)
-        return {place: truth.value[asked.row(place)] for place in places}
-    if truth.row is None and n != 1:
-        raise ValueError(
-            f"the request has {n} rows: send ID#0 to ID#{n - 1}, or a list of {n} labels"
-        )
-    row = truth.row or 0
-    if row >= n:
-        raise ValueError(f"the request has {n} rows, numbered from 0")
-    place = asked.place(row)
-    return {} if place is None else {place: truth.value}
 
 
 def _n_values(truth: Truth) -> int:

@@ -81,6 +81,10 @@ class MisfitError(Exception):
     """A truth, or a prediction, cannot be read; the message says what was expected."""
 
 
+class NoPredictionError(MisfitError):
+    """The prediction of a row cannot be read, so that no truth can be held against it."""
+
+
 class Picker:
     """Picks the prediction out of output rows."""
 
@@ -189,24 +193,31 @@ def predicted_of(target: Target, answer: Answer) -> str | float:
     """Give a prediction as it is compared.
 
     Raises:
-        MisfitError: the prediction itself is missing, or of another kind.
+        NoPredictionError: the prediction itself is missing, or of another kind.
     """
     if answer.value is None:
-        raise MisfitError("the prediction of this row is missing")
+        raise NoPredictionError("the prediction of this row is missing")
     if target.kind is TargetKind.CLASS:
-        if not target.known and isinstance(answer.value, str) and _HIDDEN.fullmatch(answer.value):
-            raise MisfitError(
-                "the prediction of this row is hidden by redaction: certify, so that its text is "
-                "known, or allow it in capture.redact"
-            )
-        return class_of(target, answer.value)
+        return _predicted_class(target, answer.value)
     try:
         number = _number(answer.value)
     except MisfitError:
-        raise MisfitError("the prediction of this row is not a number") from None
+        raise NoPredictionError("the prediction of this row is not a number") from None
     if target.kind is TargetKind.PROBABILITY and not 0 <= number <= 1:
-        raise MisfitError("the prediction of this row is not a probability")
+        raise NoPredictionError("the prediction of this row is not a probability")
     return number
+
+
+def _predicted_class(target: Target, value: Scalar) -> str:
+    if not target.known and isinstance(value, str) and _HIDDEN.fullmatch(value):
+        raise NoPredictionError(
+            "the prediction of this row is hidden by redaction: certify, so that its text is "
+            "known, or allow it in capture.redact"
+        )
+    try:
+        return class_of(target, value)
+    except MisfitError:
+        raise NoPredictionError("the prediction of this row is not a class") from None
 
 
 def _outcome(target: Target, value: Scalar) -> float:

@@ -225,6 +225,36 @@ def test_every_fate_of_a_label() -> None:
     assert monitor.news().fates == {}
 
 
+def test_a_list_with_an_unreadable_value_counts_as_nothing_whatever_its_place() -> None:
+    """No row of it is evidence, in the figures or told; a right list is taken later."""
+    monitor = LabelQuality(LabelSettings(), BENCHMARK, ENGINE)
+    monitor.observe(output(1, ["0", "1", "1"], "batch"))
+    receipt = monitor.tell([told("batch", [0, 1, "cat"]), told("batch", ["cat", 1, 1])], 0.0)
+    assert receipt.fates == {Fate.WRONG_TYPE: 2}
+    assert "batch: row 2 of the list:" in receipt.problems[0]
+    assert "none of it is counted" in receipt.problems[0]
+    assert (len(monitor._losses), receipt.delays_s) == (0, ())
+    assert msgspec.to_builtins(monitor.detail())["models"]["candidate"]["n_labelled"] == 0
+    assert fate(monitor, told("batch", [0, None, 0])) is Fate.JOINED
+    assert fate(monitor, told("batch", [1, 0, 0])) is Fate.CONTRADICTORY
+    assert len(monitor._losses) == 3
+
+
+def test_a_refused_list_does_not_tell_what_is_predicted() -> None:
+    """Without a certificate the first labels tell the kind: those of a refused list do not."""
+    monitor = LabelQuality(LabelSettings(), None, ENGINE)
+    for rows in (output(1, [1, 2], "whole"), output(2, [1.5, 2.5], "fractions")):
+        monitor.observe(msgspec.structs.replace(rows, columns=("prediction",)))
+    assert fate(monitor, told("whole", [1, 2])) is Fate.JOINED
+    assert fate(monitor, told("fractions", [1.5, "cat"])) is Fate.WRONG_TYPE
+    target = msgspec.to_builtins(monitor.detail())["models"]["candidate"]["target"]
+    assert target["kind"] == "class"
+    assert fate(monitor, told("fractions", [1.5, 2])) is Fate.JOINED
+    models = msgspec.to_builtins(monitor.detail())["models"]
+    assert models["candidate"]["target"]["kind"] == "number"
+    assert models["candidate"]["labelled"]["mae"]["n"] == 4
+
+
 def test_a_shadow_that_answers_after_the_label_still_counts() -> None:
     """Its loss stands beside that of the candidate, and once only."""
     monitor = LabelQuality(LabelSettings(), BENCHMARK, ENGINE)

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 import made
-from proxy.records import Side
+from proxy.records import Scalar, Side
 from proxy.stats.quality.certified_quality import Quality, build_quality
 from proxy.stats.quality.estimate import Trust
-from proxy.stats.quality.measures import score_row
+from proxy.stats.quality.measures import Scored, score_row
 from proxy.stats.quality.target import Answer, MisfitError, Target, TargetKind
-from proxy.windows.labelled import Labelled, Wish
+from proxy.windows.labelled import Joined, Labelled, Wish
 
 BINARY = Target(kind=TargetKind.PROBABILITY, column="prediction")
 
@@ -35,15 +35,21 @@ def labelled(column: str = "prediction", wish: Wish | None = None) -> Labelled:
     return found
 
 
+def join(found: Labelled, answer: Answer, truth: Scalar) -> None:
+    """Let one truth meet its prediction."""
+    joined = [Joined(answer, truth, 0.0, 1.0)]
+    found.add(joined, [row for row in found.score(joined) if isinstance(row, Scored)])
+
+
 def test_without_a_certificate_the_first_labels_tell_the_kind() -> None:
     """Whole numbers look like classes until a fraction comes; then all are scored anew."""
     found = labelled()
     for said, truth in ((1, 1), (3, 2)):
-        found.add(found.score(Answer(said), truth, 0.0, 1.0))
+        join(found, Answer(said), truth)
     assert found.target is not None
     assert found.target.kind is TargetKind.CLASS
     assert found.figures()["accuracy"].value == 0.5
-    found.add(found.score(Answer(3.5), 2.25, 0.0, 1.0))
+    join(found, Answer(3.5), 2.25)
     assert found.target.kind is TargetKind.NUMBER
     assert found.figures()["mae"].value == pytest.approx((0 + 1 + 1.25) / 3)
     assert found.estimate() == {}
@@ -54,17 +60,39 @@ def test_after_fifty_labels_the_kind_is_known() -> None:
     """A label of another type is refused instead of turning everything around."""
     found = labelled()
     for i in range(60):
-        found.add(found.score(Answer(i + 0.5), i, 0.0, 1.0))
-    with pytest.raises(MisfitError, match="number"):
-        found.score(Answer(1.5), "cat", 0.0, 1.0)
+        join(found, Answer(i + 0.5), i)
+    (refused,) = found.score([Joined(Answer(1.5), "cat", 0.0, 1.0)])
+    assert isinstance(refused, MisfitError)
+    assert "number" in str(refused)
     assert len(found) == 60
 
 
 def test_the_wish_goes_before_what_labels_look_like() -> None:
     """Classes with names, told by the operator."""
     found = labelled("class", Wish(classes=("cat", "dog")))
-    row = found.score(Answer("1"), "dog", 0.0, 1.0)
+    (row,) = found.score([Joined(Answer("1"), "dog", 0.0, 1.0)])
+    assert isinstance(row, Scored)
     assert (row.error, row.predicted) == (0.0, "dog")
+
+
+def test_what_is_scored_and_not_added_tells_nothing() -> None:
+    """A list that is refused must not decide what is predicted."""
+    found = labelled()
+    join(found, Answer(1), 1)
+    found.score([Joined(Answer(2.5), 2.25, 0.0, 1.0), Joined(Answer(3.5), "cat", 0.0, 1.0)])
+    assert found.target is not None
+    assert found.target.kind is TargetKind.CLASS
+    assert len(found) == 1
+
+
+def test_rows_of_a_list_count_once_when_they_tell_another_kind() -> None:
+    """The row before them is scored anew, and none of theirs twice."""
+    found = labelled()
+    join(found, Answer(1), 2)
+    joined = [Joined(Answer(said), truth, 0.0, 1.0) for said, truth in ((3, 3), (3.5, 2.25))]
+    found.add(joined, [row for row in found.score(joined) if isinstance(row, Scored)])
+    assert len(found) == 3
+    assert found.figures()["mae"].value == pytest.approx((1 + 0 + 1.25) / 3)
 
 
 def test_a_wish_that_differs_from_the_certificate_is_told() -> None:
@@ -80,7 +108,7 @@ def test_figures_rest_on_the_last_rows_only() -> None:
     """The window is bounded, and older rows leave it."""
     found = labelled()
     for said in [0] * 100 + [1] * 100:
-        found.add(found.score(Answer(said), 1, 0.0, 1.0))
+        join(found, Answer(said), 1)
     assert len(found) == 100
     assert found.figures()["accuracy"].value == 1.0
 
@@ -92,7 +120,7 @@ def test_the_estimate_is_shown_beside_the_labels_and_checked_by_them() -> None:
     for chance in rng.uniform(size=600):
         answer = Answer(float(chance))
         found.predicted(answer, 1.0)
-        found.add(found.score(answer, bool(rng.random() < chance), 0.0, 1.0))
+        join(found, answer, bool(rng.random() < chance))
     found.tick()
     sources = found.by_source()
     figures = [sources[one]["accuracy"].value for one in ("labelled", "estimated", "certified")]

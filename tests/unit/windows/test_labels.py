@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from proxy.records import Fate, Model, Truth
 from proxy.stats.quality.target import Answer
-from proxy.windows.labels import MAX_EARLY, SAVED_REQUESTS, Asked, LabelStore, Room, values_of
+from proxy.windows.asked import Asked
+from proxy.windows.labels import MAX_EARLY, SAVED_REQUESTS, LabelStore, Room
 
 ROOM = Room(max_rows=1000, max_bytes=10_000_000, horizon_s=3600.0, early_s=60.0)
 
@@ -155,31 +156,6 @@ def test_coverage_looks_only_at_what_is_old_enough_for_a_label() -> None:
     assert store.delays_s() == pytest.approx((10.0, 14.0))
     assert store.coverage(19.5) == 0.5
     assert store.coverage(5.0) is None
-
-
-@pytest.mark.parametrize(
-    ("places", "given", "expected"),
-    [
-        (None, truth("a", [1, 2, 3, 4]), {0: 1, 1: 2, 2: 3, 3: 4}),
-        (None, truth("a", 9, row=3), {3: 9}),
-        ([0, 2], truth("a", [1, 2, 3, 4]), {0: 1, 1: 3}),
-        ([0, 2], truth("a", 9, row=2), {1: 9}),
-        ([0, 2], truth("a", 9, row=3), {}),
-    ],
-)
-def test_truths_find_the_rows_that_were_kept(
-    places: list[int] | None, given: Truth, expected: dict[int, object]
-) -> None:
-    """Rows keep the number they had in the request, even when the batch was thinned."""
-    answers = {Model.CANDIDATE: [Answer(0)] * 4}
-    assert values_of(Asked(1, 0.0, 0, n=4, places=places, answers=answers), given) == expected
-
-
-@pytest.mark.parametrize("given", [truth("a"), truth("a", [1]), truth("a", 1, row=4)])
-def test_truths_that_do_not_fit_the_rows_are_refused(given: Truth) -> None:
-    """The message says how many rows there are."""
-    with pytest.raises(ValueError, match="4"):
-        values_of(Asked(1, 0.0, 0, n=4), given)
 
 
 def test_what_waits_outlives_a_restart_on_another_clock() -> None:
