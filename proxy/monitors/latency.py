@@ -16,6 +16,7 @@ from proxy.records import AlarmName, Exchange, Finding, Model, Observation, Verd
 from proxy.stats.engine import snapshot
 from proxy.stats.engine.acquittal import shared_by
 from proxy.stats.engine.conclude import Wording, conclude, detail_of, unknown
+from proxy.stats.engine.watch import Watch
 from proxy.stats.watches.latency_watch import LatencyRule, LatencyWatch
 
 ANSWERED: Final = range(200, 400)
@@ -88,11 +89,18 @@ class Latency:
 
     def snapshot(self) -> bytes:
         """Give the evidence about both models as bytes."""
-        return snapshot.save_all({str(m): w.watch for m, w in self._watches.items()})
+        return snapshot.save_all(self._named())
 
     def restore(self, raw: bytes) -> bool:
-        """Go on from a snapshot of the same benchmark."""
-        return snapshot.load_all({str(m): w.watch for m, w in self._watches.items()}, raw)
+        """Go on from a snapshot of the same certified latencies and tolerances."""
+        return snapshot.load_all(self._named(), raw)
+
+    def _named(self) -> dict[str, Watch]:
+        """Give the watches, named so that evidence about another certificate finds none.
+
+        All certificates have ranks in the same shares, and so the same fingerprint.
+        """
+        return {f"{model} {it.terms}": it.watch for model, it in self._watches.items()}
 
     def detail(self) -> dict[str, object]:
         """Give the latency of both models against their certificates, cell by cell."""

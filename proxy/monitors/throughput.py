@@ -139,11 +139,19 @@ class Throughput:
 
     def snapshot(self) -> bytes:
         """Give the evidence about capacity as bytes; silence is measured anew."""
-        return snapshot.save(self._watch)
+        return snapshot.save_all(self._named())
 
     def restore(self, raw: bytes) -> bool:
-        """Go on from a snapshot of the same settings."""
-        return snapshot.load(self._watch, raw)
+        """Go on from a snapshot of the same certified capacity and tolerance."""
+        return snapshot.load_all(self._named(), raw)
+
+    def _named(self) -> dict[str, Watch]:
+        """Give the watch, named so that evidence about another capacity finds none.
+
+        The bets are on parts of the capacity, whatever that is, and so have the same fingerprint.
+        """
+        terms = (self._load, self._capacity_per_s, self._settings.tolerance)
+        return {f"capacity {terms}": self._watch}
 
     def detail(self) -> dict[str, object]:
         """Give capacity, load and the usual rate of requests."""

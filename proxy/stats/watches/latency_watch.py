@@ -6,10 +6,12 @@ its certified answers have their own number and sampling error; the evidence of 
 
 from __future__ import annotations
 
+import hashlib
 import math
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
 import numpy as np
 from scipy.special import ndtri
 
@@ -54,6 +56,8 @@ class LatencyWatch:
         """Make a watch without evidence. The profile must have a cell."""
         self._profile = profile
         self._rule = rule
+        self.terms = hashlib.sha256(msgspec.json.encode((profile, rule))).hexdigest()[:16]
+        """Names what answers are ranked among and what is forgiven: ranks mean nothing else."""
         self._cells = cell_table(profile)
         self._binners = [cell.latency.binner() for cell in profile.cells]
         sizes = [binner.n_bins for binner in self._binners]

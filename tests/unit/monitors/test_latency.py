@@ -23,12 +23,12 @@ def draw(rng: np.random.Generator, in_flight: int) -> float:
     return float(0.01 * in_flight * rng.lognormal(0.0, 0.3))
 
 
-def certified() -> Benchmark:
-    """Give a benchmark of both models at loads of 1 to 8."""
+def certified(slower: float = 1.0) -> Benchmark:
+    """Give a benchmark of both models at loads of 1 to 8, when they were `slower`."""
     rng = np.random.default_rng(5)
     loads = rng.integers(1, 9, 6000)
     timings = [
-        Timing(latency_s=draw(rng, int(load)), in_flight=int(load), request_bytes=100)
+        Timing(latency_s=slower * draw(rng, int(load)), in_flight=int(load), request_bytes=100)
         for load in loads
     ]
     profile = build_latency(timings, ordered=True)
@@ -150,6 +150,21 @@ def test_snapshot_round_trip() -> None:
     assert run(fresh, range(15, 16), 3.0)[-1].verdict is Verdict.BREACH
     monitor.reset()
     assert run(monitor, range(15, 16), 1.0)[-1].verdict is not Verdict.BREACH
+
+
+@pytest.mark.parametrize(
+    ("slower", "settings"),
+    [(3.0, LatencySettings(tolerance_s=0.0)), (1.0, LatencySettings(tolerance=1.0))],
+)
+def test_evidence_about_another_certificate_or_tolerance_is_not_taken_over(
+    slower: float, settings: LatencySettings
+) -> None:
+    """Ranks among other latencies have the same shares and bets, and mean something else."""
+    monitor = Latency(LatencySettings(tolerance_s=0.0), BENCHMARK, ENGINE)
+    run(monitor, range(15), 3.0)
+    fresh = Latency(settings, certified(slower), ENGINE)
+    assert not fresh.restore(monitor.snapshot())
+    assert run(fresh, range(15, 16), slower)[-1].verdict is not Verdict.BREACH
 
 
 def test_milliseconds_beside_fast_models_are_forgiven() -> None:

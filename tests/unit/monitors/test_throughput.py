@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 import made
 from proxy.benchmark import Benchmark
@@ -88,6 +89,18 @@ def test_before_the_first_request_there_is_no_silence() -> None:
     monitor = Throughput(ThroughputSettings(), BENCHMARK, ENGINE)
     assert monitor.judge(0.0).verdict is Verdict.UNKNOWN
     assert monitor.judge(1e6).verdict is Verdict.UNKNOWN
+
+
+def test_evidence_about_another_capacity_is_not_taken_over() -> None:
+    """After a new certificate, or with another tolerance, the counts were of something else."""
+    monitor = Throughput(ThroughputSettings(), BENCHMARK, ENGINE)
+    run(monitor, range(20), 20, 6)
+    lower = replace(BENCHMARK, capacity_per_s={"candidate": {"4": 20.0}})
+    for settings, benchmark in (
+        (ThroughputSettings(), lower),
+        (ThroughputSettings(tolerance=0.5), BENCHMARK),
+    ):
+        assert not Throughput(settings, benchmark, ENGINE).restore(monitor.snapshot())
 
 
 def test_snapshot_reset_detail_and_switch() -> None:
