@@ -7,6 +7,7 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
+import made
 from proxy.records import (
     AlarmName,
     AlarmState,
@@ -31,20 +32,15 @@ HOSTILE = "<script>alert('x')</script>\x00\u202e\"&"
 
 def a_finding(name: AlarmName, at_s: float, **changes: object) -> Finding:
     """Give a breach whose onset lies three seconds back."""
-    base = Finding(
+    base = made.finding(
         monitor=name,
         subject="temperature",
         at_s=at_s,
         effect=-2.9,
         interval=(-3.2, -2.6),
         unit="sd",
-        evidence=20.0,
         threshold=16.0,
         confirmation=7.0,
-        recovery=0.0,
-        n_reference=5000,
-        n_current=420,
-        verdict=Verdict.BREACH,
         shared=Verdict.BREACH,
         since_s=at_s - 3.0,
         blamed=(

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import made
 from proxy.alarms import (
     STATED,
     TABLE,
@@ -35,24 +36,15 @@ def finding(
     name: AlarmName = AlarmName.DISAGREEMENT,
 ) -> Finding:
     """Make a finding as a monitor gives it; a breach has evidence beyond its threshold."""
-    return Finding(
+    return made.finding(
         monitor=name,
-        subject="distance",
         at_s=at_s,
         effect=0.6 if verdict is BREACH else 0.0,
         interval=(0.5, 0.7),
-        unit="share",
         evidence=20.0 if verdict is BREACH else 1.0,
-        threshold=17.0,
         confirmation=confirmation,
-        recovery=0.0,
-        n_reference=5000,
-        n_current=400,
         verdict=verdict,
-        shared=OK,
         since_s=at_s if verdict is BREACH else None,
-        blamed=(),
-        reason="the outputs differ more often",
     )
 
 

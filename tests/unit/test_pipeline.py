@@ -58,21 +58,12 @@ class Scripted:
     def judge(self, now_s: float) -> Finding:
         """Conclude as told."""
         breach = self.verdict is Verdict.BREACH
-        return Finding(
+        return made.finding(
             monitor=self.name,
-            subject="x",
             at_s=now_s,
-            effect=1.0,
-            interval=None,
-            unit="sd",
             evidence=20.0 * breach,
-            threshold=17.0,
             confirmation=self.confirmation,
-            recovery=0.0,
-            n_reference=1000,
-            n_current=100,
             verdict=self.verdict,
-            shared=Verdict.OK,
             since_s=now_s if breach else None,
             blamed=(),
             reason="as scripted",

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import msgspec
 
+import made
 from proxy.pipeline import Standing, Turn
 from proxy.policy import Decision, Facts
 from proxy.recording import LARGEST, MAX_RECORDED, Recorder, Tick
@@ -15,24 +16,14 @@ from proxy.records import Alarm, AlarmName, AlarmState, Finding, Posture, Routin
 
 def a_finding(verdict: Verdict, evidence: float = 20.0) -> Finding:
     """Give a finding of the errors monitor."""
-    return Finding(
+    return made.finding(
         monitor=AlarmName.ERRORS,
-        subject="server",
-        at_s=1.0,
         effect=math.nan,
         interval=(-math.inf, 0.5),
-        unit="share",
         evidence=evidence,
-        threshold=17.0,
-        confirmation=0.0,
-        recovery=0.0,
-        n_reference=1,
-        n_current=1,
         verdict=verdict,
-        shared=Verdict.OK,
         since_s=None,
         blamed=(),
-        reason="as told",
     )
 
 

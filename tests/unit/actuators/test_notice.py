@@ -7,16 +7,15 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
+import made
 from proxy.actuators.notice import Scene, acted, compose, severity_of
 from proxy.policy import Cause, Incident
 from proxy.records import (
     Action,
     AlarmName,
-    Finding,
     Outcome,
     Step,
     StepKind,
-    Verdict,
 )
 
 SCENE = Scene(
@@ -41,21 +40,10 @@ INCIDENT = Incident(
     next="Wait.",
     undo="stablehand route candidate",
 )
-FINDING = Finding(
+FINDING = made.finding(
     monitor=AlarmName.DISAGREEMENT,
     subject="distance",
     at_s=1000.0,
-    effect=0.31,
-    interval=(0.27, 0.35),
-    unit="share",
-    evidence=20.0,
-    threshold=17.0,
-    confirmation=6.0,
-    recovery=0.0,
-    n_reference=5000,
-    n_current=420,
-    verdict=Verdict.BREACH,
-    shared=Verdict.OK,
     since_s=940.0,
     blamed=(),
     reason="the outputs differ",

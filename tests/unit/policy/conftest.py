@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-import msgspec
 import pytest
 
+import made
 from proxy.policy import Facts
-from proxy.records import Alarm, AlarmName, AlarmState, Blame, Finding, Verdict
+from proxy.records import Alarm, AlarmName, AlarmState, Finding, Verdict
 
 
 class MakeFinding(Protocol):
@@ -30,36 +30,7 @@ class MakeAlarm(Protocol):
 
 def _finding(name: AlarmName, **changes: object) -> Finding:
     """Make a breach of one column."""
-    base = Finding(
-        monitor=name,
-        subject="temp",
-        at_s=0.0,
-        effect=0.31,
-        interval=(0.27, 0.35),
-        unit="share",
-        evidence=20.0,
-        threshold=17.0,
-        confirmation=9.0,
-        recovery=0.0,
-        n_reference=5000,
-        n_current=420,
-        verdict=Verdict.BREACH,
-        shared=Verdict.OK,
-        since_s=-60.0,
-        blamed=(
-            Blame(
-                subject="temp",
-                effect=0.31,
-                interval=(0.27, 0.35),
-                unit="share",
-                evidence=19.0,
-                n_current=420,
-                summary="temp moved by 0.31",
-            ),
-        ),
-        reason="temp left its reference",
-    )
-    return msgspec.structs.replace(base, **changes)
+    return made.finding(monitor=name, **changes)
 
 
 def _alarm(name: AlarmName, since_s: float = 0.0, **changes: object) -> Alarm:

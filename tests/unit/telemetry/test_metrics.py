@@ -53,24 +53,8 @@ def blame(subject: str, evidence: float = 1.0) -> Blame:
 
 def finding(monitor: AlarmName, *blamed: Blame, verdict: Verdict = Verdict.BREACH) -> Finding:
     """Make a finding of 12 % that carries `blamed`."""
-    return Finding(
-        monitor=monitor,
-        subject="",
-        at_s=1.0,
-        effect=0.12,
-        interval=(0.1, 0.14),
-        unit="share",
-        evidence=20.0,
-        threshold=17.0,
-        confirmation=0.0,
-        recovery=0.0,
-        n_reference=100,
-        n_current=100,
-        verdict=verdict,
-        shared=Verdict.OK,
-        since_s=None,
-        blamed=blamed,
-        reason="",
+    return made.finding(
+        monitor=monitor, effect=0.12, interval=(0.1, 0.14), verdict=verdict, blamed=blamed
     )
 
 

@@ -7,6 +7,7 @@ import math
 import msgspec
 import pytest
 
+import made
 from proxy.records import (
     Acknowledgement,
     Action,
@@ -25,20 +26,15 @@ from proxy.records import (
 )
 from proxy.telemetry import words
 
-FINDING = Finding(
-    monitor=AlarmName.INPUT_DRIFT,
-    subject="temp",
+FINDING = made.finding(
     at_s=10.0,
     effect=1.5,
     interval=(1.2, 1.8),
     unit="sd",
-    evidence=20.0,
     threshold=16.0,
     confirmation=math.log(2_300),
-    recovery=0.0,
     n_reference=1_000,
     n_current=500,
-    verdict=Verdict.BREACH,
     shared=Verdict.BREACH,
     since_s=5.0,
     blamed=(
