@@ -48,6 +48,9 @@ class StageReport:
     expected: list[Expected]
     violations: dict[str, float] = field(default_factory=dict)
     """What must never happen and did, with its delay in seconds."""
+    clues: dict[str, float] = field(default_factory=dict)
+    """What may explain a stage that goes wrong, with its delay in seconds: probes that failed, and
+    what the sidecar said in the end."""
     took_s: float = 0.0
 
     @property
@@ -112,6 +115,8 @@ async def _run_stage(report: StageReport, company: Company, audience: Audience) 
             break
         await asyncio.sleep(LOOK_S)
     report.took_s = now_s() - began_s
+    if not report.is_good:
+        report.clues[f"the sidecar says: {scene.status.headline}"] = report.took_s
 
 
 def _judge(
@@ -126,6 +131,10 @@ def _judge(
         if check.words not in report.violations and check.holds(scene):
             report.violations[check.words] = elapsed_s
             audience.violated(report, check.words)
+    for model in scene.status.models:
+        if model.ready is False:
+            clue = f"the {model.model} model was not ready: {model.reason}"
+            report.clues.setdefault(clue, elapsed_s)
 
 
 async def _look(company: Company, n_notices: int) -> Scene:

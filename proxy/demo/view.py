@@ -24,6 +24,10 @@ from proxy.telemetry.desk import AlarmView, Status
 MAX_LINES: Final = 14
 MIN_LINES: Final = 4
 BAR_WIDTH: Final = 12
+SPOILT: Final = (
+    "Not every act went as it should. On a machine with no processor time to spare, probes and"
+    " requests come too late: end what else runs, or lower --rate."
+)
 _STATE_STYLE: Final = {
     AlarmState.INACTIVE: "green",
     AlarmState.PENDING: "yellow",
@@ -203,6 +207,8 @@ def show_summary(
             at_s = report.violations.get(check.words)
             shown = "never" if at_s is None else f"{at_s:.1f}"
             table.add_row("", f"not: {check.words}", shown, "", _mark(at_s is None))
+        for clue, at_s in () if report.is_good else report.clues.items():
+            table.add_row("", Text(f"seen: {clue}", style="yellow"), f"{at_s:.1f}", "", "")
     console.print(table)
     console.print(f"{tally.n_sent:,} requests, {tally.n_failed} failed")
     for failure in tally.failures:
@@ -211,7 +217,7 @@ def show_summary(
         held = ", ".join(f"{one.name} {one.resident_mib:.0f} MiB" for one in memory)
         console.print(f"memory: {held}")
     is_good = all(report.is_good for report in reports) and tally.n_failed == 0
-    verdict = "Every act went as it should." if is_good else "Not every act went as it should."
+    verdict = "Every act went as it should." if is_good else SPOILT
     console.print(Text(verdict, style="bold green" if is_good else "bold red"))
     return is_good
 

@@ -140,6 +140,25 @@ def test_what_does_not_come_in_time_makes_a_stage_bad_and_the_play_goes_on(
     assert door.n_looks >= 3
 
 
+def test_a_stage_that_goes_wrong_keeps_what_may_explain_it(
+    make: Any, flights: Flights, tmp_path: Path
+) -> None:
+    """A probe of a model that failed meanwhile, and what the sidecar says in the end."""
+    status = make.status()
+    models = tuple(
+        msgspec.structs.replace(one, ready=False, reason="no answer within 2 s")
+        if one.model is Model.STABLE
+        else one
+        for one in status.models
+    )
+    told = msgspec.structs.replace(status, models=models, headline="No downgrade: no way back.")
+    (report,), _ = run(Door(told), flights, tmp_path, act(serves(Model.STABLE), deadline_s=0.3))
+    assert list(report.clues) == [
+        "the stable model was not ready: no answer within 2 s",
+        "the sidecar says: No downgrade: no way back.",
+    ]
+
+
 def test_what_must_never_be_spoils_a_stage_that_has_everything_else(
     make: Any, flights: Flights, tmp_path: Path
 ) -> None:

@@ -99,6 +99,17 @@ def test_the_summary_is_good_only_when_all_is(make: Any) -> None:
     assert not show_summary(console(), [report()], make.tally(n_failed=1), [])
 
 
+def test_the_summary_explains_an_act_that_went_wrong(make: Any) -> None:
+    """Clues of a good act are not worth a line; of a bad one they are what to read first."""
+    for after_s, is_told in ((1.5, False), (None, True)):
+        out = console()
+        one = report(after_s)
+        one.clues["the stable model was not ready"] = 3.2
+        show_summary(out, [one], make.tally(), [])
+        assert ("seen: the stable model was not ready" in text_of(out)) is is_told
+        assert ("--rate" in text_of(out)) is is_told
+
+
 def test_the_summary_has_delays_failures_and_memory(make: Any) -> None:
     """What a reader of the log needs without the live view."""
     out = console()
