@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from pathlib import Path
 from typing import Final
 
@@ -63,18 +64,20 @@ def run(order: Order, output: Path, console: Console) -> Benchmark:
     return benchmark
 
 
-def write(benchmark: Benchmark, output: Path) -> None:
-    """Write the benchmark whole or not at all.
+def write(benchmark: Benchmark, output: Path) -> str:
+    """Write the benchmark whole or not at all; give the SHA-256 of the file.
 
     Raises:
         CertifyError: it cannot be written.
     """
+    content = dump(benchmark)
     try:
-        write_whole(output, dump(benchmark))
+        write_whole(output, content)
     except OSError as error:
         raise CertifyError(
             f"{output}: the benchmark cannot be written: {error.strerror}"
         ) from error
+    return hashlib.sha256(content).hexdigest()
 
 
 def show(benchmark: Benchmark, console: Console) -> None:

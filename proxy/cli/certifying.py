@@ -13,11 +13,14 @@ from proxy.cli.common import (
     HERE,
     OUTPUT,
     Admin,
+    By,
     ConfigFile,
     Token,
+    Why,
     fail,
     out,
     read_config,
+    sign,
 )
 
 Reference = Annotated[
@@ -128,6 +131,8 @@ def learn(
     keep_sample: Annotated[
         int, typer.Option(min=0, max=1000, help="Rows kept in the benchmark; 0: none.")
     ] = 1000,
+    by: By = "",
+    why: Why = "",
     admin: Admin = HERE,
     token: Token = "",
 ) -> None:
@@ -140,7 +145,16 @@ def learn(
     from proxy.commands.live import Wish
     from proxy.commands.live import learn as take
 
-    wish = Wish(admin=admin, token=token, rows=rows, keep_sample=keep_sample, force=force)
+    signed = sign(by, why)
+    wish = Wish(
+        admin=admin,
+        token=token,
+        rows=rows,
+        keep_sample=keep_sample,
+        force=force,
+        by=signed["by"],
+        why=signed["why"],
+    )
     try:
         asyncio.run(take(wish, output, out))
     except (CertifyError, AdminError) as error:

@@ -25,6 +25,7 @@ from proxy.telemetry.words import effect
 STANDARD_OUTPUT = Path("-")
 TIMEOUT = aiohttp.ClientTimeout(total=10)
 REFRESH_S = 1.0
+MAX_SIGNATURE = 80
 SHOWN_ENTRIES = 8
 SHOWN_STREAMS = 8
 NEW_LINE = "\u240a"
@@ -47,9 +48,9 @@ class NobodyThereError(AdminError):
 
 
 def signature() -> str:
-    """Give who types here, for the journal."""
+    """Give who types here, for the journal; no longer than the door takes."""
     try:
-        return f"{getpass.getuser()}@{socket.gethostname()}"
+        return f"{getpass.getuser()}@{socket.gethostname()}"[:MAX_SIGNATURE]
     except (KeyError, OSError):
         return "unknown"
 

@@ -28,6 +28,8 @@ from proxy.records import Rows
 
 POLL_S: Final = 1.0
 PATH: Final = "reference"
+MAX_WHY: Final = 500
+"""Characters of a reason that the door takes."""
 _Answer = TypeVar("_Answer")
 
 
@@ -41,6 +43,9 @@ class Wish:
     keep_sample: int
     force: bool
     """Also while an alarm fires."""
+    by: str = "unknown"
+    """Who orders it, for the journal of the sidecar."""
+    why: str = ""
 
 
 class _State(msgspec.Struct, frozen=True):
@@ -71,17 +76,21 @@ async def learn(wish: Wish, output: Path, console: Console) -> None:
         raise CertifyError(f"{output}: the folder does not exist; make it, or choose another -o")
     columns = (TextColumn("{task.description:<36}"), BarColumn(), MofNCompleteColumn())
     # Outside of what is cleared away below: a refusal must not end somebody else's collection.
-    await _order(wish, wish.rows)
+    await _order(wish, wish.rows, wish.why)
+    came_of_it = "interrupted, nothing was written"
     try:
         with Progress(*columns, console=console, transient=True) as bars:
             lately = await _collect(wish, bars)
             rng = np.random.default_rng()
             benchmark = certify_lately(lately, Bars(bars), rng, wish.keep_sample)
+        came_of_it = f"{output.name} written, SHA-256 {write(benchmark, output)}"
+    except (AdminError, CertifyError) as error:
+        came_of_it = f"nothing was written: {error}"
+        raise
     finally:
         # What is not wanted any more does not stay in the sidecar's memory.
         with suppress(AdminError):
-            await _order(wish, 0)
-    write(benchmark, output)
+            await _order(wish, 0, came_of_it)
     show(benchmark, console)
     told = f"Benchmark written to {output}; name it as `benchmark` and reload"
     console.print(plain(told), soft_wrap=True)
@@ -124,8 +133,9 @@ async def _collect(wish: Wish, bars: Progress) -> Lately:
     )
 
 
-async def _order(wish: Wish, rows: int) -> None:
-    body = json.dumps({"rows": rows, "force": wish.force}).encode()
+async def _order(wish: Wish, rows: int, why: str) -> None:
+    told = {"rows": rows, "force": wish.force, "by": wish.by, "why": why[:MAX_WHY]}
+    body = json.dumps(told).encode()
     await ask(wish.admin, wish.token, PATH, body)
 
 

@@ -70,6 +70,8 @@ class CollectOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Input rows to collect; 0: forget what was collected."""
     force: bool = False
     by: By = "unknown"
+    why: Why = ""
+    """With 0 rows: what came of the collection."""
 
 
 class Api:
@@ -192,8 +194,9 @@ class Api:
         return _answer(self._desk.reference(int(given)))
 
     async def _collect(self, request: web.Request) -> web.Response:
-        order = await _order(request, CollectOrder, '{"rows": N, "force": false}')
-        return _answer(await self._desk.collect(order.rows, force=order.force, by=order.by))
+        order = await _order(request, CollectOrder, '{"rows": N, "force": false, "by": YOU}')
+        collect = self._desk.collect(order.rows, force=order.force, by=order.by, why=order.why)
+        return _answer(await collect)
 
     async def _config(self, _: web.Request) -> web.Response:
         return _answer(self._desk.config())

@@ -238,7 +238,7 @@ class Desk(Protocol):
         """Give how far a collection for a reference is, or with a number a part of its rows."""
         ...
 
-    async def collect(self, rows: int, *, force: bool, by: str) -> JsonObject:
+    async def collect(self, rows: int, *, force: bool, by: str, why: str) -> JsonObject:
         """Collect the next rows for a reference; 0 forgets them. `force`: even in an alarm."""
         ...
 

@@ -25,7 +25,7 @@ from proxy.payload.decode import Decoder
 from proxy.pipeline import Plan, Reader
 from proxy.records import Pair
 from proxy.stats.reference.compare import compare
-from proxy.watcher.collector import Collector
+from proxy.watcher.collector import Collector, Write
 from proxy.watcher.insight import Explainer
 from proxy.watcher.samples import Samples
 
@@ -142,7 +142,7 @@ def decoder_of(loaded: Loaded, certified: Benchmark | None) -> Decoder:
     )
 
 
-def collector_of(loaded: Loaded, reader: Reader) -> Collector:
+def collector_of(loaded: Loaded, reader: Reader, write: Write) -> Collector:
     """Give who collects rows for a reference: it keeps strings in clear, to become known.
 
     It reads without the vocabularies and directions of the benchmark in force, as a watcher will
@@ -150,7 +150,7 @@ def collector_of(loaded: Loaded, reader: Reader) -> Collector:
     """
     redact = loaded.config.capture.redact
     clear = redact if redact.categories == "hash" else replace(redact, categories="clear")
-    return Collector(reader, Decoder(loaded.config.payload, clear))
+    return Collector(reader, Decoder(loaded.config.payload, clear), write)
 
 
 def apart_of(certified: Benchmark | None) -> Callable[[Pair], float]:

@@ -3,15 +3,16 @@
 While somebody collects, sampled bodies are decoded a second time, as certification would: strings
 that no benchmark knows yet stay in clear once personal data is masked, since they are to become
 known. What is kept is bounded by rows and bytes, lives in memory only, and goes when it is not
-fetched for an hour.
+fetched for an hour. Who ordered it, and what came of it, stands in the journal.
 """
 
 from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeAlias
 
 from proxy.monitors.errors import failure_class
 from proxy.payload.decode import Decoder
@@ -34,16 +35,39 @@ PART: Final = 200
 """Bodies given at once: some hundred KiB."""
 FORGET_S: Final = 3600.0
 """A collection that nobody asks about for so long is dropped."""
+BUSY_S: Final = 30.0
+"""Who asked within this time still waits for the rows: `learn` asks every second."""
+JOURNAL_KIND: Final = "reference"
+
+Write: TypeAlias = Callable[[str, object], None]
+"""Puts a kind and a body into the journal."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What a person wants collected."""
+
+    rows: int
+    """Input rows; 0: forget what was collected."""
+    force: bool = False
+    """Also while an alarm fires."""
+    by: str = "unknown"
+    why: str = ""
+    """When it ends a collection: what came of it."""
+
+
+NO_ORDER: Final = Order(rows=0)
 
 
 class Collector:
     """A reader of bodies that keeps the next rows when it is told to."""
 
-    def __init__(self, reader: Reader, decoder: Decoder) -> None:
-        """Read as `reader` does; `decoder` reads for the collection."""
+    def __init__(self, reader: Reader, decoder: Decoder, write: Write) -> None:
+        """Read as `reader` does; `decoder` reads for the collection, `write` keeps the journal."""
         self._reader = reader
         self._decoder = decoder
-        self._wanted = 0
+        self._write = write
+        self._order = NO_ORDER
         self._forget()
 
     def _forget(self) -> None:
@@ -60,14 +84,12 @@ class Collector:
         """Give the rows of each side, as the reader does; never raises."""
         if self._is_collecting():
             self._keep(capture)
+            self._tell_when_complete()
         return self._reader.decode(capture)
 
     def observe(self, exchange: Exchange) -> None:
         """Time an answer that a client waited for; forget rows that nobody asks about."""
-        if self._wanted and exchange.finished_s - self._asked_s > FORGET_S:
-            log.info("the rows collected for a reference are forgotten: nobody asks about them")
-            self._wanted = 0
-            self._forget()
+        self._forget_the_stale(exchange.finished_s)
         if not self._is_collecting() or exchange.position is not Position.SERVING:
             return
         model = exchange.model.value
@@ -87,39 +109,62 @@ class Collector:
             del timings[::2]
             self._stride *= 2
 
-    def begin(
-        self, n: int, now_s: float, firing: Sequence[AlarmName] = (), by: str = ""
-    ) -> JsonObject:
-        """Collect the next `n` input rows; 0 forgets what was collected.
+    def begin(self, order: Order, now_s: float, firing: Sequence[AlarmName] = ()) -> JsonObject:
+        """Collect the next rows, or forget what was collected.
 
         Raises:
-            DeskError: so many are not kept, or an alarm fires.
+            DeskError: so many are not kept, somebody else waits for theirs, or an alarm fires.
         """
-        if not 0 <= n <= MAX_ROWS:
-            message = f"{n} rows are asked for; 1 to {MAX_ROWS} can be kept."
+        if not 0 <= order.rows <= MAX_ROWS:
+            message = f"{order.rows} rows are asked for; 1 to {MAX_ROWS} can be kept."
             raise DeskError(400, "bad_rows", message, '{"rows": 5000}')
-        if n and firing:
+        if order.rows and self._order.rows and now_s - self._asked_s < BUSY_S:
+            message = f"{self._order.by} collects {self._order.rows:,} rows already."
+            raise DeskError(409, "busy", message, 'Wait, or end it with {"rows": 0}.')
+        if order.rows and firing and not order.force:
             named = ", ".join(firing)
             message = f"{named} fires: a reference of this traffic would certify the fault."
             raise DeskError(409, "alarm_fires", message, 'Wait, or send "force": true.')
-        log.info("%s collects %d rows for a reference", by or "somebody", n)
-        self._forget()
-        self._wanted = n
+        self._end(order.by, order.why or "no longer wanted")
+        self._order = order
         self._asked_s = now_s
-        return {"wanted": n}
+        if order.rows:
+            despite = f" although {', '.join(firing)} fires" if firing else ""
+            why = f": {order.why}" if order.why else ""
+            text = f"{order.by} takes the next {order.rows:,} rows as a reference{despite}{why}."
+            self._note("ordered", text, by=order.by, why=order.why, despite=list(firing))
+        return {"wanted": order.rows}
+
+    def _end(self, by: str, why: str) -> None:
+        """Forget what was collected, and write down what came of it."""
+        if self._order.rows:
+            n = min(self._n_rows, self._order.rows)
+            text = f"The reference of {n:,} rows that {self._order.by} took: {why}."
+            self._note("ended", text, by=by, why=why, rows=n)
+        self._order = NO_ORDER
+        self._forget()
+
+    def _forget_the_stale(self, now_s: float) -> None:
+        if self._order.rows and now_s - self._asked_s > FORGET_S:
+            self._end(self._order.by, "forgotten, since nobody asked about it for an hour")
+
+    def _note(self, event: str, text: str, **told: object) -> None:
+        log.info("%s", text)
+        self._write(
+            JOURNAL_KIND, {"event": event, "wanted": self._order.rows, **told, "text": text}
+        )
 
     def state(self, firing: Sequence[AlarmName], now_s: float) -> JsonObject:
         """Give how far the collection is, and note which alarms fire meanwhile."""
-        if self._wanted and now_s - self._asked_s > FORGET_S:
-            self.begin(0, now_s)
+        self._forget_the_stale(now_s)
         self._asked_s = now_s
         if self._is_collecting():
             self._disturbed = sorted({*self._disturbed, *(name.value for name in firing)})
-        done = "complete" if self._wanted else "none"
+        done = "complete" if self._order.rows else "none"
         return {
             "state": "collecting" if self._is_collecting() else done,
-            "wanted": self._wanted,
-            "rows": min(self._n_rows, self._wanted),
+            "wanted": self._order.rows,
+            "rows": min(self._n_rows, self._order.rows),
             "unreadable": self._n_unreadable,
             "parts": -(-len(self._bodies) // PART),
             "answers": dict(self._answers),
@@ -140,7 +185,7 @@ class Collector:
         return {"bodies": self._bodies[first : first + PART], "timings": timings}
 
     def _is_collecting(self) -> bool:
-        return self._n_rows < self._wanted and self._n_bytes < MAX_BYTES
+        return self._n_rows < self._order.rows and self._n_bytes < MAX_BYTES
 
     def _keep(self, capture: Capture) -> None:
         for read in self._decoder.decode(capture):
@@ -152,3 +197,11 @@ class Collector:
             texts = (cell for column in read.values for cell in column if isinstance(cell, str))
             width = COLUMN_BYTES + CELL_BYTES * read.n
             self._n_bytes += BODY_BYTES + width * len(read.columns) + sum(map(len, texts))
+
+    def _tell_when_complete(self) -> None:
+        if self._is_collecting():
+            return
+        n, by = min(self._n_rows, self._order.rows), self._order.by
+        text = f"{n:,} of {self._order.rows:,} rows for the reference that {by} takes are collected"
+        told = {"by": by, "rows": n, "unreadable": self._n_unreadable}
+        self._note("collected", f"{text}.", disturbed=self._disturbed, **told)

@@ -49,7 +49,7 @@ from proxy.telemetry.streams import agreement_view, stream_views
 from proxy.telemetry.traffic import Traffic
 from proxy.units import DAY_S
 from proxy.watcher import reporting
-from proxy.watcher.collector import Collector
+from proxy.watcher.collector import Collector, Order
 from proxy.watcher.hands import Hands
 from proxy.watcher.insight import WATCHED
 from proxy.watcher.samples import Samples
@@ -204,11 +204,10 @@ class WatcherDesk:
         models = {view.model.value: view.name for view in self._models()}
         return collector.state(self._firing(), clock.now_s()) | {"names": models}
 
-    async def collect(self, rows: int, *, force: bool, by: str) -> JsonObject:
+    async def collect(self, rows: int, *, force: bool, by: str, why: str) -> JsonObject:
         """Collect the next rows, unless an alarm fires: its fault would become the reference."""
-        return self._office.collector.begin(
-            rows, clock.now_s(), () if force else self._firing(), by
-        )
+        order = Order(rows=rows, force=force, by=by, why=why)
+        return self._office.collector.begin(order, clock.now_s(), self._firing())
 
     def _firing(self) -> list[AlarmName]:
         alarms = self._office.pipeline.alarms.items()

@@ -96,7 +96,7 @@ class Watcher:
         self._versions = versions(loaded, certified)
         self._engine = engine_of(loaded)
         self._sink, reader = self._make_sink(decoder_of(loaded, certified))
-        self._collector = collector_of(loaded, reader)
+        self._collector = collector_of(loaded, reader, self._write)
         monitors = monitors_of(loaded, self._engine, certified)
         self._explainer = explainer_of(loaded, monitors, certified, self._samples)
         self._pipeline = self._make_pipeline(monitors, self._collector, certified)
@@ -129,6 +129,10 @@ class Watcher:
             config, self._pipeline, tools, instance=instance, admin_url=_admin_url(loaded)
         )
         self._desk = self._make_desk(self._hands)
+
+    def _write(self, kind: str, body: object) -> None:
+        """Put an entry into the journal, for parts that are made before the hands."""
+        self._hands.write(kind, body)
 
     def _make_pipeline(
         self, monitors: tuple[Monitor, ...], reader: Reader, certified: Benchmark | None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 import subprocess
@@ -31,7 +32,7 @@ def ask(sidecar: Fixture, dice: random.Random) -> None:
 def learning(sidecar: Fixture, output: Path) -> subprocess.Popen[str]:
     """Start the command."""
     admin = f"http://127.0.0.1:{sidecar.admin_port}"
-    command = ["learn", "--rows", str(ROWS), "-o", str(output), "--admin", admin]
+    command = ["learn", "--rows", str(ROWS), "-o", str(output), "--admin", admin, "--by", "ann"]
     return subprocess.Popen(
         [sys.executable, "-m", "proxy", *command],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
@@ -59,6 +60,12 @@ def test_live_traffic_becomes_a_benchmark_that_a_reload_takes_up(
     assert b"jane" not in output.read_bytes()
     assert set(benchmark.outputs) >= {"candidate"}
     assert sidecar.json("/api/v1/reference")["state"] == "none"
+    entries = sidecar.json("/api/v1/journal?n=1000")["entries"]
+    orders = [entry["body"] for entry in entries if entry["kind"] == "reference"]
+    assert [order["event"] for order in orders] == ["ordered", "collected", "ended"]
+    assert all(order["by"] == "ann" for order in orders)
+    digest = hashlib.sha256(output.read_bytes()).hexdigest()
+    assert orders[-1]["why"] == f"benchmark.json written, SHA-256 {digest}"
     sidecar.write({**sidecar.settings, "benchmark": str(output)})
     assert sidecar.json("/api/v1/reload", {"by": "ann"})["changed"] is True
     wait(sidecar.watcher_is_up, "the new watcher")

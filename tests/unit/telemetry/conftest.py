@@ -167,9 +167,9 @@ class Desk:
             raise DeskError(404, "no_part", f"There is no part {part}.", "?part=0")
         return {"bodies": [], "timings": {}}
 
-    async def collect(self, rows: int, *, force: bool, by: str) -> JsonObject:
-        """Note who wants how many rows."""
-        self.told.append(("collect", rows, force, by))
+    async def collect(self, rows: int, *, force: bool, by: str, why: str) -> JsonObject:
+        """Note who wants how many rows, and why."""
+        self.told.append(("collect", rows, force, by, why))
         return {"wanted": rows}
 
     def disagreements(self) -> Sequence[JsonObject]:

@@ -113,8 +113,8 @@ def test_a_collection_is_told_and_given_in_parts(desk: Desk, tmp_path: Path) -> 
         ("ack", {"alarm": "errors", "by": "ann"}, ("ack", AlarmName.ERRORS, "ann", "")),
         ("ack", {"alarm": "all"}, ("ack", None, "unknown", "")),
         ("reload", {"by": "ann"}, ("reload", "ann")),
-        ("reference", {"rows": 500, "by": "ann"}, ("collect", 500, False, "ann")),
-        ("reference", {"rows": 0, "force": True}, ("collect", 0, True, "unknown")),
+        ("reference", {"rows": 500, "by": "ann"}, ("collect", 500, False, "ann", "")),
+        ("reference", {"rows": 0, "force": True, "why": "x"}, ("collect", 0, True, "unknown", "x")),
         (
             "labels",
             {"labels": [{"id": "a", "label": 1}, {"id": "b#2", "truth": "x"}]},

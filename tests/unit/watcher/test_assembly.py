@@ -35,6 +35,7 @@ from proxy.watcher.assembly import (
     plan_of,
     read_benchmark,
 )
+from proxy.watcher.collector import Order
 from proxy.watcher.process import Watcher
 
 
@@ -128,8 +129,8 @@ def test_the_decoder_knows_what_certification_learned(tmp_path: Path, text: str)
 def test_the_collector_keeps_strings_that_no_benchmark_knows(tmp_path: Path, text: str) -> None:
     """They are to become known; personal data in them is masked all the same."""
     known = loaded(tmp_path, text)
-    collector = collector_of(known, decoder_of(known, None))
-    collector.begin(10, 0.0)
+    collector = collector_of(known, decoder_of(known, None), lambda *_: None)
+    collector.begin(Order(rows=10), 0.0)
     body = b'{"instances": [{"city": "york"}, {"city": "jane@corp.example"}]}'
     message = Message(fields={"content-type": "application/json"}, body=body, truncated=False)
     target = "/v1/models/m:predict"

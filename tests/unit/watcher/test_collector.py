@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tracemalloc
+from typing import Any
 
 import msgspec
 import pytest
@@ -14,7 +15,7 @@ from proxy.payload.settings import Payload, Redact
 from proxy.records import AlarmName, Capture, Exchange, Failure, Message, Position, Side
 from proxy.telemetry.desk import DeskError
 from proxy.watcher import collector as module
-from proxy.watcher.collector import FORGET_S, PART, Collector
+from proxy.watcher.collector import BUSY_S, FORGET_S, JOURNAL_KIND, PART, Collector, Order
 
 JSON = {"content-type": "application/json"}
 
@@ -38,10 +39,16 @@ def capture(number: int = 1, body: bytes | None = None) -> Capture:
     )
 
 
-def fresh() -> Collector:
-    """Give a collector beside a decoder that knows no category."""
+def fresh(journal: list[Any] | None = None) -> Collector:
+    """Give a collector beside a decoder that knows no category; it writes into `journal`."""
     reader = Decoder(Payload(), Redact())
-    return Collector(reader, Decoder(Payload(), Redact(categories="clear")))
+
+    def write(kind: str, body: object) -> None:
+        assert kind == JOURNAL_KIND
+        if journal is not None:
+            journal.append(body)
+
+    return Collector(reader, Decoder(Payload(), Redact(categories="clear")), write)
 
 
 def test_without_an_order_nothing_is_kept_and_reading_is_the_readers() -> None:
@@ -57,7 +64,7 @@ def test_without_an_order_nothing_is_kept_and_reading_is_the_readers() -> None:
 def test_the_next_rows_are_kept_with_answers_and_timings() -> None:
     """Strings stay in clear for the collection only; what comes later is not kept."""
     one = fresh()
-    one.begin(10, 0.0)
+    one.begin(Order(rows=10), 0.0)
     for number in range(8):
         (asked, _) = one.decode(capture(number))
         assert getattr(asked, "values")[1] == ["(other)"] * 2  # noqa: B009  # a union
@@ -76,7 +83,7 @@ def test_the_next_rows_are_kept_with_answers_and_timings() -> None:
 def test_failures_and_unreadable_bodies_are_counted() -> None:
     """A client that left says nothing about the model."""
     one = fresh()
-    one.begin(10, 0.0)
+    one.begin(Order(rows=10), 0.0)
     one.decode(capture(1, b"not json"))
     for failure in (Failure.TIMEOUT, Failure.CLIENT_GONE, None):
         one.observe(exchange(1, failure=failure))
@@ -89,8 +96,8 @@ def test_an_alarm_refuses_a_collection_and_disturbs_one_that_runs() -> None:
     """A faulty reference would make the fault normal."""
     one = fresh()
     with pytest.raises(DeskError, match="errors fires"):
-        one.begin(10, 0.0, [AlarmName.ERRORS])
-    one.begin(10, 0.0)
+        one.begin(Order(rows=10), 0.0, [AlarmName.ERRORS])
+    one.begin(Order(rows=10), 0.0)
     assert one.state([AlarmName.LATENCY], 1.0)["disturbed"] == ["latency"]
     assert one.state([], 2.0)["disturbed"] == ["latency"]
 
@@ -99,7 +106,7 @@ def test_an_alarm_refuses_a_collection_and_disturbs_one_that_runs() -> None:
 def test_more_rows_than_fit_are_refused(n: int) -> None:
     """The bound is said."""
     with pytest.raises(DeskError, match="1 to 50000 can be kept"):
-        fresh().begin(n, 0.0)
+        fresh().begin(Order(rows=n), 0.0)
 
 
 def test_memory_is_bounded_by_bytes_and_timings(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,7 +114,7 @@ def test_memory_is_bounded_by_bytes_and_timings(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(module, "MAX_BYTES", 8000)
     monkeypatch.setattr(module, "MAX_TIMINGS", 100)
     one = fresh()
-    one.begin(10_000, 0.0)
+    one.begin(Order(rows=10_000), 0.0)
     for number in range(1000):
         one.observe(exchange(number))
     one.decode(capture())
@@ -122,7 +129,7 @@ def test_memory_is_bounded_by_bytes_and_timings(monkeypatch: pytest.MonkeyPatch)
 def test_what_nobody_fetches_is_forgotten_and_parts_are_small() -> None:
     """An hour after the last question the rows are gone."""
     one = fresh()
-    one.begin(2 * PART, 0.0)
+    one.begin(Order(rows=2 * PART), 0.0)
     for number in range(PART):
         one.decode(capture(number))
     assert one.state((), 1.0)["parts"] == 2
@@ -134,7 +141,7 @@ def test_small_answers_are_counted_at_what_they_cost() -> None:
     """Beside questions that cannot be read they go on without end: only bytes bound them."""
     tracemalloc.start()
     one = fresh()
-    one.begin(10_000, 0.0)
+    one.begin(Order(rows=10_000), 0.0)
     before, _ = tracemalloc.get_traced_memory()
     for number in range(500):
         one.decode(capture(number, b"not json"))
@@ -147,10 +154,62 @@ def test_small_answers_are_counted_at_what_they_cost() -> None:
 def test_rows_are_forgotten_while_nobody_asks() -> None:
     """Whoever ordered them may have died: the memory is given back all the same."""
     one = fresh()
-    one.begin(2, 0.0)
+    one.begin(Order(rows=2), 0.0)
     one.decode(capture())
     one.observe(exchange())
     assert len(json.loads(msgspec.json.encode(one.part(0)))["bodies"]) == 2
     one.observe(msgspec.structs.replace(exchange(), finished_s=FORGET_S + 1.0))
     with pytest.raises(DeskError, match="no part 0"):
         one.part(0)
+
+
+def test_the_journal_tells_who_took_what_and_what_came_of_it() -> None:
+    """Ordered, collected, ended: by whom, why, how many rows, and the words of who ended it."""
+    journal: list[Any] = []
+    one = fresh(journal)
+    one.begin(Order(rows=4, force=True, by="ann", why="no data"), 0.0, [AlarmName.ERRORS])
+    one.decode(capture(1, b"not json"))
+    one.decode(capture(2))
+    one.state([AlarmName.ERRORS], 1.0)
+    for number in range(3):
+        one.decode(capture(number))
+    one.begin(Order(rows=0, by="ann", why="b.json written, SHA-256 ab"), 2.0)
+    one.begin(Order(rows=0, by="eve"), 3.0)
+    assert journal == [
+        {
+            "event": "ordered", "wanted": 4, "by": "ann", "why": "no data",
+            "despite": ["errors"],
+            "text": "ann takes the next 4 rows as a reference although errors fires: no data.",
+        },
+        {
+            "event": "collected", "wanted": 4, "by": "ann", "rows": 4, "unreadable": 1,
+            "disturbed": ["errors"],
+            "text": "4 of 4 rows for the reference that ann takes are collected.",
+        },
+        {
+            "event": "ended", "wanted": 4, "by": "ann", "rows": 4,
+            "why": "b.json written, SHA-256 ab",
+            "text": "The reference of 4 rows that ann took: b.json written, SHA-256 ab.",
+        },
+    ]  # fmt: skip
+
+
+def test_what_is_forgotten_stands_in_the_journal() -> None:
+    """Nobody reads of an order and wonders for ever what became of it."""
+    journal: list[Any] = []
+    one = fresh(journal)
+    one.begin(Order(rows=10, by="ann"), 0.0)
+    one.state((), 2.0 + FORGET_S)
+    assert [entry["event"] for entry in journal] == ["ordered", "ended"]
+    assert "nobody asked about it for an hour" in str(journal[-1]["text"])
+
+
+def test_who_waits_for_rows_keeps_them() -> None:
+    """A second order is refused while the first one asks; a dead one does not block for ever."""
+    one = fresh()
+    one.begin(Order(rows=10, by="ann"), 0.0)
+    one.state((), 5.0)
+    with pytest.raises(DeskError, match="ann collects 10 rows already"):
+        one.begin(Order(rows=20, by="bob"), 5.0 + BUSY_S / 2)
+    one.begin(Order(rows=20, by="bob"), 6.0 + BUSY_S)
+    assert one.state((), 60.0)["wanted"] == 20
