@@ -139,16 +139,28 @@ class LabelQuality:
         asked = self._store.ask(key, rows.at_s) if answers else None
         if asked is None:
             return None
-        if not asked.answers:
-            asked.n = round(rows.n / rows.share)
-            asked.places = [i * asked.n // rows.n for i in at] if asked.n > len(at) else None
-        is_new = rows.model not in asked.answers
         self._store.name(asked, ids)
+        if rows.model in asked.answers or not self._fits(asked, rows, at):
+            return asked
         self._store.answer(asked, rows.model, answers, weight)
-        if is_new and asked.told:
+        if asked.told:
             # The other model was labelled while this answer was on its way.
             self._score_late(asked, rows.model)
         return asked
+
+    def _fits(self, asked: Asked, rows: Rows, at: range) -> bool:
+        """Tell whether the kept rows are those of the other model's answer, if that came first.
+
+        Otherwise nobody knows which of its rows a truth is about, and it is left out.
+        """
+        n = round(rows.n / rows.share)
+        places = [i * n // rows.n for i in at] if n > len(at) else None
+        if not asked.answers:
+            asked.n, asked.places = n, places
+        elif (asked.n, asked.places) != (n, places):
+            self._store.lost.unlike += 1
+            return False
+        return True
 
     # What is told.
 

@@ -54,6 +54,8 @@ class Lost:
     expired: int = 0
     """Unlabelled until the horizon."""
     at_restart: int = 0
+    unlike: int = 0
+    """Second answers, which have other rows than the first: nobody can tell which is which."""
 
 
 class LabelStore:
@@ -285,6 +287,7 @@ class LabelStore:
             return False
         for one in saved.requests:
             one.at_s -= offset_s
+            one.answers = {m: rows for m, rows in one.answers.items() if len(rows) == one.n_kept}
             ids, one.ids = one.ids, ()
             self._asked[one.key] = one
             self.n_bytes += one.size()

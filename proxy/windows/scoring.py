@@ -52,9 +52,8 @@ def score(
     scored: ByPlace = {}
     misfits: dict[int, MisfitError] = {}
     for model in models:
-        given = {p: one for p, one in values.items() if p < len(asked.answers[model])}
-        rows = labelled[model].score([_joined(asked, model, *one) for one in given.items()])
-        for place, row in zip(given, rows, strict=True):
+        rows = labelled[model].score([_joined(asked, model, *one) for one in values.items()])
+        for place, row in zip(values, rows, strict=True):
             if isinstance(row, Scored):
                 scored.setdefault(place, {})[model] = row
             elif place not in misfits or isinstance(row, NoPredictionError):

@@ -273,6 +273,31 @@ def test_a_shadow_that_answers_after_the_label_still_counts() -> None:
     assert [len(one[4]) for one in monitor._losses._queue] == [0, 2]
 
 
+def test_an_answer_of_other_rows_than_the_first_is_left_out_and_counted() -> None:
+    """Row 1 of two is not row 1 of three: only the answer that came first meets the truths."""
+    monitor = LabelQuality(LabelSettings(), BENCHMARK, ENGINE)
+    monitor.observe(output(2, ["0", "1", "1"], "a"))
+    monitor.observe(output(3, ["0", "1"], model=STABLE, pair_id=2))
+    assert fate(monitor, told("a", [0, 1, 1])) is Fate.JOINED
+    monitor.observe(output(5, ["0", "1", "1"], model=STABLE, pair_id=4))
+    monitor.observe(output(4, ["0"], "b"))
+    assert fate(monitor, told("b", [0, 1, 1])) is Fate.JOINED
+    detail = msgspec.to_builtins(monitor.detail())
+    counted = [detail["models"][model]["n_labelled"] for model in ("candidate", "stable")]
+    assert (counted, detail["store"]["lost"]["unlike"]) == ([3, 3], 2)
+    assert not any(one[4] for one in monitor._losses._queue), "no rows are compared"
+
+
+def test_a_batch_that_was_thinned_otherwise_is_no_second_answer() -> None:
+    """As many rows are kept of both, but they are others."""
+    monitor = LabelQuality(LabelSettings(), BENCHMARK, ENGINE)
+    monitor.observe(output(2, ["0", "1"], "a"))
+    thinned = output(3, ["0", "1"], model=STABLE, pair_id=2)
+    monitor.observe(msgspec.structs.replace(thinned, share=0.5))
+    assert fate(monitor, told("a", [0, 1])) is Fate.JOINED
+    assert msgspec.to_builtins(monitor.detail())["models"]["stable"]["n_labelled"] == 0
+
+
 def test_a_long_batch_is_thinned_and_its_rows_keep_their_numbers() -> None:
     """Ten of a thousand rows wait; a row that was left out has no prediction."""
     monitor = LabelQuality(LabelSettings(max_rows_per_exchange=10), BENCHMARK, ENGINE)

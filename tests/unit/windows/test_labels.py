@@ -178,6 +178,19 @@ def test_what_waits_outlives_a_restart_on_another_clock() -> None:
     assert not other.load(b"nonsense", 0.0)
 
 
+def test_a_saved_answer_of_other_rows_than_the_request_is_left_out() -> None:
+    """As an earlier version kept them: what stands at a place must be the same row in both."""
+    store = LabelStore(ROOM)
+    asked = put(store, 1, 0.0, "a", n=2)
+    assert asked is not None
+    store.answer(asked, Model.STABLE, [Answer(0.5)], 1.0)
+    other = LabelStore(ROOM)
+    assert other.load(store.save(0.0), 0.0)
+    found = other.find("a")
+    assert isinstance(found, Asked)
+    assert set(found.answers) == {Model.CANDIDATE}
+
+
 def test_of_many_a_fair_part_outlives_a_restart() -> None:
     """So few that they can be written every few seconds; those that are lost are counted."""
     room = Room(max_rows=50_000, max_bytes=10**9, horizon_s=3600.0, early_s=60.0)
