@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
 
+from proxy.actuators.notice import Notice
 from proxy.records import (
     AlarmName,
     Blame,
@@ -76,6 +77,37 @@ FINDING = Finding(
 )
 """A confirmed breach of one column that began a minute ago; the stable model is sound."""
 
+NOTICE = Notice(
+    id="a1/alert/disagreement#1/0",
+    kind="firing",
+    severity="critical",
+    incident="a1/disagreement#1",
+    cause="model",
+    alarm="disagreement",
+    alarms=("disagreement", "output_drift"),
+    title="Model: the candidate alone goes wrong (disagreement and output_drift)",
+    what="disagreement: the outputs differ; effect of distance 0.31 share.",
+    since_utc="2026-11-23T00:00:00.000Z",
+    at_utc="2026-11-23T00:05:00.000Z",
+    effect=0.31,
+    interval=(0.27, 0.35),
+    unit="share",
+    evidence=20.0,
+    threshold=17.0,
+    n_reference=5000,
+    n_current=420,
+    false_alarms="at most one false detection in 365 days per watched quality",
+    blamed=("the outputs differ in 31 %",),
+    done="Nothing was changed.",
+    next="A downgrade is due in 5 min if it lasts.",
+    undo="",
+    candidate="flights-2",
+    stable="flights-1",
+    source="pod-7",
+    links={"status": "http://pod-7:8101/"},
+)
+"""Candidate and stable disagree: the first alert of an incident."""
+
 
 def exchange(**changes: object) -> Exchange:
     """Give an answered exchange of the candidate, with these fields changed."""
@@ -99,3 +131,8 @@ def rows(columns: Mapping[str, Sequence[Scalar]], /, **changes: object) -> Rows:
 def finding(**changes: object) -> Finding:
     """Give a finding that breaches, with these fields changed."""
     return replace(FINDING, **changes)
+
+
+def notice(**changes: object) -> Notice:
+    """Give an alert that goes out, with these fields changed."""
+    return replace(NOTICE, **changes)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from proxy.actuators.notice import Notice
+import made
 from proxy.actuators.notify import Notifier
 from proxy.actuators.settings import AlertsSettings, Receiver
 
-MakeNotice = Callable[..., Notice]
 URL = "https://hooks.example/"
 SETTINGS = AlertsSettings(
     receivers=(
@@ -47,11 +45,11 @@ def told(notifier: Notifier) -> set[str]:
     ],
 )
 def test_receivers_are_told_what_they_want(
-    tmp_path: Path, make_notice: MakeNotice, changes: dict[str, object], expected: set[str]
+    tmp_path: Path, changes: dict[str, object], expected: set[str]
 ) -> None:
     """By severity, and pagers only what is escalated."""
     notifier = Notifier(SETTINGS, tmp_path, count=Counts().add)
-    notifier.offer(make_notice(**changes))
+    notifier.offer(made.notice(**changes))
     assert told(notifier) == expected
 
 
@@ -59,47 +57,45 @@ def test_receivers_are_told_what_they_want(
     ("named", "expected"), [(("pager",), {"pager"}), (("nobody",), {"all", "loud"})]
 )
 def test_named_receivers_are_told_alone_and_an_unknown_name_falls_back(
-    tmp_path: Path, make_notice: MakeNotice, named: tuple[str, ...], expected: set[str]
+    tmp_path: Path, named: tuple[str, ...], expected: set[str]
 ) -> None:
     """A ladder that names nobody who exists must not silence the alert."""
     notifier = Notifier(SETTINGS, tmp_path, count=Counts().add)
-    notifier.offer(make_notice(), named)
+    notifier.offer(made.notice(), named)
     assert told(notifier) == expected
 
 
-def test_the_end_is_told_to_those_who_heard_of_it_and_only_to_them(
-    tmp_path: Path, make_notice: MakeNotice
-) -> None:
+def test_the_end_is_told_to_those_who_heard_of_it_and_only_to_them(tmp_path: Path) -> None:
     """Also after a restart, and although the end itself is only information."""
-    Notifier(SETTINGS, tmp_path, count=Counts().add).offer(make_notice(id="1"), ("pager",))
+    Notifier(SETTINGS, tmp_path, count=Counts().add).offer(made.notice(id="1"), ("pager",))
     notifier = Notifier(SETTINGS, tmp_path, count=Counts().add)
-    notifier.offer(make_notice(id="2", kind="resolved", severity="info"))
+    notifier.offer(made.notice(id="2", kind="resolved", severity="info"))
     assert notifier.waiting() == {"all": 0, "loud": 0, "pager": 2}
 
 
-def test_an_id_is_told_once(tmp_path: Path, make_notice: MakeNotice) -> None:
+def test_an_id_is_told_once(tmp_path: Path) -> None:
     """The same notice offered again, also in another life, is ignored."""
     for _ in range(2):
         notifier = Notifier(SETTINGS, tmp_path, count=Counts().add)
-        notifier.offer(make_notice())
-        notifier.offer(make_notice())
+        notifier.offer(made.notice())
+        notifier.offer(made.notice())
     assert notifier.waiting() == {"all": 1, "loud": 1, "pager": 0}
 
 
-def test_what_does_not_fit_is_counted(tmp_path: Path, make_notice: MakeNotice) -> None:
+def test_what_does_not_fit_is_counted(tmp_path: Path) -> None:
     """The oldest goes, for each receiver that it waited for."""
     counts = Counts()
     notifier = Notifier(SETTINGS, tmp_path, count=counts.add)
     for number in range(5):
-        notifier.offer(make_notice(id=f"n{number}"))
+        notifier.offer(made.notice(id=f"n{number}"))
     assert counts == {("all", "overflow"): 2, ("loud", "overflow"): 2}
     assert notifier.waiting()["all"] == 3
 
 
-def test_without_receivers_nothing_waits(tmp_path: Path, make_notice: MakeNotice) -> None:
+def test_without_receivers_nothing_waits(tmp_path: Path) -> None:
     """The journal and the metrics still tell it."""
     notifier = Notifier(AlertsSettings(), tmp_path, count=Counts().add)
-    notifier.offer(make_notice())
+    notifier.offer(made.notice())
     assert notifier.waiting() == {}
     assert list(tmp_path.glob("*.notice")) == []
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import msgspec
 import pytest
 
+import made
 from proxy.actuators.notice import Kind, Notice
 from proxy.watcher.voice import MAX_HELD, Speaker, Voice, opener
 
@@ -16,34 +17,12 @@ PATIENCE = 4
 
 def a_notice(kind: Kind = "firing", number: int = 1, alarm: str = ALARM) -> Notice:
     """Give what a replica would say of an incident."""
-    return Notice(
+    return made.notice(
         id=f"{kind}-{number}",
         kind=kind,
-        severity="critical",
         incident=f"m@pod/1a2b/{alarm}#{number}",
-        cause="model",
         alarm=alarm,
         alarms=(alarm,),
-        title="",
-        what="",
-        since_utc="",
-        at_utc="",
-        effect=None,
-        interval=None,
-        unit="",
-        evidence=None,
-        threshold=None,
-        n_reference=0,
-        n_current=0,
-        false_alarms="",
-        blamed=(),
-        done="",
-        next="",
-        undo="",
-        candidate="m",
-        stable="",
-        source="pod",
-        links={},
     )
 
 

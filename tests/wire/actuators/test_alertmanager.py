@@ -15,6 +15,7 @@ import aiohttp
 import msgspec
 import pytest
 
+import made
 from proxy.actuators.notice import Notice
 from proxy.actuators.notify import Notifier
 from proxy.actuators.settings import AlertsSettings, Receiver
@@ -47,36 +48,8 @@ class Inbox(Protocol):
 def notice(**changes: object) -> Notice:
     """Make a notice of now."""
     now = datetime.now(UTC)
-    values = {
-        "id": "a1/alert/disagreement#1/0",
-        "kind": "firing",
-        "severity": "critical",
-        "incident": "a1/disagreement#1",
-        "cause": "model",
-        "alarm": "disagreement",
-        "alarms": ("disagreement", "output_drift"),
-        "title": "Model: the candidate alone goes wrong",
-        "what": "the outputs differ",
-        "since_utc": (now - timedelta(minutes=1)).isoformat(),
-        "at_utc": now.isoformat(),
-        "effect": 0.31,
-        "interval": (0.27, 0.35),
-        "unit": "share",
-        "evidence": 20.0,
-        "threshold": 17.0,
-        "n_reference": 5000,
-        "n_current": 420,
-        "false_alarms": "",
-        "blamed": (),
-        "done": "Nothing was changed.",
-        "next": "Wait.",
-        "undo": "",
-        "candidate": "flights-2",
-        "stable": "flights-1",
-        "source": "pod-7",
-        "links": {},
-    }
-    return Notice(**{**values, **changes})
+    times = {"since_utc": (now - timedelta(minutes=1)).isoformat(), "at_utc": now.isoformat()}
+    return made.notice(**(times | changes))
 
 
 @contextmanager

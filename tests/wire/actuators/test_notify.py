@@ -14,40 +14,11 @@ from typing import Protocol
 import msgspec
 import pytest
 
+import made
 from proxy.actuators.caller import SIGNATURE
 from proxy.actuators.notice import Notice
 from proxy.actuators.notify import Notifier
 from proxy.actuators.settings import AlertsSettings, Receiver
-
-NOTICE = Notice(
-    id="a1/alert/disagreement#1/0",
-    kind="firing",
-    severity="critical",
-    incident="a1/disagreement#1",
-    cause="model",
-    alarm="disagreement",
-    alarms=("disagreement",),
-    title="Model: the candidate alone goes wrong (disagreement)",
-    what="disagreement: the outputs differ.",
-    since_utc="2026-11-23T00:00:00.000Z",
-    at_utc="2026-11-23T00:05:00.000Z",
-    effect=0.31,
-    interval=(0.27, 0.35),
-    unit="share",
-    evidence=20.0,
-    threshold=17.0,
-    n_reference=5000,
-    n_current=420,
-    false_alarms="at most one false detection in 365 days per watched quality",
-    blamed=(),
-    done="Nothing was changed.",
-    next="Wait.",
-    undo="",
-    candidate="flights-2",
-    stable="flights-1",
-    source="pod-7",
-    links={},
-)
 
 
 def receiver(port: int, name: str = "ops", **changes: object) -> Receiver:
@@ -102,12 +73,12 @@ def test_a_notice_arrives_once_with_its_key_and_signature(
             counts = Counts()
             sender = notifier(tmp_path, counts, receiver(inbox.port, secret="k", token="t"))  # noqa: S106  # a key for the test's own receiver
             sender.start()
-            sender.offer(NOTICE)
+            sender.offer(made.NOTICE)
             await until(lambda: counts["ops", "sent"] == 1)
             await sender.close()
-            assert msgspec.json.decode(inbox.bodies[0], type=Notice) == NOTICE
+            assert msgspec.json.decode(inbox.bodies[0], type=Notice) == made.NOTICE
             fields = inbox.fields[0]
-            assert fields["Idempotency-Key"] == NOTICE.id
+            assert fields["Idempotency-Key"] == made.NOTICE.id
             assert fields["Authorization"] == "Bearer t"
             time, digest = (it.partition("=")[2] for it in fields[SIGNATURE].split(","))
             signed = f"{time}.".encode() + inbox.bodies[0]
@@ -127,11 +98,11 @@ def test_a_receiver_that_is_down_gets_it_when_it_is_back(
         counts = Counts()
         sender = notifier(tmp_path, counts, receiver(port))
         sender.start()
-        sender.offer(NOTICE)
+        sender.offer(made.NOTICE)
         await until(lambda: counts["ops", "failed"] >= 2)
         assert "cannot connect" in sender.last_error["ops"]
-        sender.offer(msgspec.structs.replace(NOTICE, id="joined"))
-        sender.offer(msgspec.structs.replace(NOTICE, id="other", incident="a1/latency#1"))
+        sender.offer(made.notice(id="joined"))
+        sender.offer(made.notice(id="other", incident="a1/latency#1"))
         async with listening(port=port) as inbox:
             await until(lambda: counts["ops", "sent"] == 2)
         await sender.close()
@@ -150,7 +121,7 @@ def test_errors_of_the_receiver_are_tried_again(tmp_path: Path, listening: Liste
             counts = Counts()
             sender = notifier(tmp_path, counts, receiver(inbox.port))
             sender.start()
-            sender.offer(NOTICE)
+            sender.offer(made.NOTICE)
             await until(lambda: counts["ops", "sent"] == 1)
             await sender.close()
             assert counts == {("ops", "failed"): 3, ("ops", "sent"): 1}
@@ -170,8 +141,8 @@ def test_what_a_receiver_will_never_take_is_given_up(
             counts = Counts()
             sender = notifier(tmp_path, counts, receiver(inbox.port))
             sender.start()
-            sender.offer(NOTICE)
-            sender.offer(msgspec.structs.replace(NOTICE, id="next"))
+            sender.offer(made.NOTICE)
+            sender.offer(made.notice(id="next"))
             await until(lambda: counts["ops", "sent"] == 1)
             await sender.close()
             assert counts == {("ops", "rejected"): 1, ("ops", "sent"): 1}
@@ -187,7 +158,7 @@ def test_a_redirect_is_not_followed(tmp_path: Path, listening: Listening) -> Non
             counts = Counts()
             sender = notifier(tmp_path, counts, receiver(inbox.port))
             sender.start()
-            sender.offer(NOTICE)
+            sender.offer(made.NOTICE)
             await until(lambda: counts["ops", "sent"] == 1)
             await sender.close()
             assert counts["ops", "failed"] == 1
@@ -211,7 +182,7 @@ def test_a_slow_receiver_holds_up_nobody_else(tmp_path: Path, listening: Listeni
             )
             sender.start()
             for number in range(5):
-                sender.offer(msgspec.structs.replace(NOTICE, id=f"n{number}"))
+                sender.offer(made.notice(id=f"n{number}"))
             await until(lambda: counts["quick", "sent"] == 5 and counts["slow", "failed"] >= 2)
             assert "no answer within 0.2 s" in sender.last_error["slow"]
             await sender.close()
@@ -228,19 +199,19 @@ def test_a_restart_delivers_what_was_waiting_and_repeats_nothing(
         async with listening() as inbox:
             counts = Counts()
             first = notifier(tmp_path, counts, receiver(inbox.port))
-            first.offer(NOTICE)
+            first.offer(made.NOTICE)
             await first.close()
             second = notifier(tmp_path, counts, receiver(inbox.port))
             second.start()
             await until(lambda: counts["ops", "sent"] == 1)
-            second.offer(NOTICE)
+            second.offer(made.NOTICE)
             await second.close()
             third = notifier(tmp_path, counts, receiver(inbox.port))
             third.start()
-            third.offer(msgspec.structs.replace(NOTICE, id="new"))
+            third.offer(made.notice(id="new"))
             await until(lambda: counts["ops", "sent"] == 2)
             await third.close()
-            assert inbox.ids() == [NOTICE.id, "new"]
+            assert inbox.ids() == [made.NOTICE.id, "new"]
 
     asyncio.run(run())
 
@@ -252,7 +223,7 @@ def test_what_is_too_old_is_given_up(tmp_path: Path, listening: Listening) -> No
         async with listening() as inbox:
             counts = Counts()
             sender = notifier(tmp_path, counts, receiver(inbox.port), max_age_s=1e-9)
-            sender.offer(NOTICE)
+            sender.offer(made.NOTICE)
             sender.start()
             await until(lambda: counts["ops", "expired"] == 1)
             await sender.close()
@@ -272,14 +243,14 @@ def test_an_open_alert_is_kept_alive_at_alertmanager_until_its_end(
             manager = receiver(inbox.port, type="alertmanager")
             first = notifier(tmp_path, counts, manager)
             first.start()
-            first.offer(NOTICE)
+            first.offer(made.NOTICE)
             await until(lambda: len(inbox.bodies) >= 3)
             await first.close()
             n_before = len(inbox.bodies)
             second = notifier(tmp_path, counts, manager)
             second.start()
             await until(lambda: len(inbox.bodies) >= n_before + 2)
-            second.offer(msgspec.structs.replace(NOTICE, id="end", kind="resolved"))
+            second.offer(made.notice(id="end", kind="resolved"))
             await until(lambda: counts["ops", "sent"] == 2)
             n_after = len(inbox.bodies)
             await asyncio.sleep(0.3)

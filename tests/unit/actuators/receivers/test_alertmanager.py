@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TypeAlias
 
 import msgspec
 import pytest
 
+import made
 from proxy.actuators.notice import Notice
 from proxy.actuators.receivers.alertmanager import END_AFTER_S, RESEND_AFTER_S, write
 from proxy.actuators.settings import Receiver
 
 RECEIVER = Receiver(name="am", type="alertmanager", url="https://alertmanager.example/")
-MakeNotice = Callable[..., Notice]
 Alert: TypeAlias = dict[str, dict[str, str] | str]
 
 
@@ -25,9 +24,9 @@ def alerts(notice: Notice) -> list[Alert]:
     return msgspec.json.decode(letter.body, type=list[Alert])
 
 
-def test_each_alarm_is_an_alert_with_the_labels_of_no_replica(make_notice: MakeNotice) -> None:
+def test_each_alarm_is_an_alert_with_the_labels_of_no_replica() -> None:
     """Replicas with the same trouble send the same labels, so Alertmanager tells it once."""
-    here, there = alerts(make_notice()), alerts(make_notice(source="pod-8", incident="b2/x#9"))
+    here, there = alerts(made.notice()), alerts(made.notice(source="pod-8", incident="b2/x#9"))
     assert [it["labels"] for it in here] == [it["labels"] for it in there]
     assert here[0]["labels"] == {
         "alertname": "StablehandDisagreement",
@@ -40,25 +39,25 @@ def test_each_alarm_is_an_alert_with_the_labels_of_no_replica(make_notice: MakeN
     assert here[1]["labels"]["alertname"] == "StablehandOutputDrift"
 
 
-def test_an_alert_ends_by_itself_unless_it_is_sent_again(make_notice: MakeNotice) -> None:
+def test_an_alert_ends_by_itself_unless_it_is_sent_again() -> None:
     """A sidecar that dies leaves no alert for ever; several sends may be lost."""
-    alert = alerts(make_notice())[0]
+    alert = alerts(made.notice())[0]
     assert alert["startsAt"] == "2026-11-23T00:00:00.000Z"
     assert alert["endsAt"] == "2026-11-23T00:10:00.000Z"
     assert END_AFTER_S >= 4 * RESEND_AFTER_S
 
 
-def test_the_end_ends_the_alert_and_its_escalation(make_notice: MakeNotice) -> None:
+def test_the_end_ends_the_alert_and_its_escalation() -> None:
     """Both alert names of each alarm end now, under the labels they began with."""
-    ended = alerts(make_notice(kind="resolved", severity="info"))
-    begun = [*alerts(make_notice()), *alerts(make_notice(kind="escalation"))]
+    ended = alerts(made.notice(kind="resolved", severity="info"))
+    begun = [*alerts(made.notice()), *alerts(made.notice(kind="escalation"))]
     assert {it["endsAt"] for it in ended} == {"2026-11-23T00:05:00.000Z"}
     assert sorted(str(it["labels"]) for it in ended) == sorted(str(it["labels"]) for it in begun)
 
 
-def test_annotations_tell_the_story_without_empty_ones(make_notice: MakeNotice) -> None:
+def test_annotations_tell_the_story_without_empty_ones() -> None:
     """What changes stands here, the pod too."""
-    annotations = alerts(make_notice())[0]["annotations"]
+    annotations = alerts(made.notice())[0]["annotations"]
     assert isinstance(annotations, dict)
     assert annotations["source"] == "pod-7"
     assert annotations["summary"].startswith("Model: ")
@@ -66,15 +65,15 @@ def test_annotations_tell_the_story_without_empty_ones(make_notice: MakeNotice) 
 
 
 @pytest.mark.parametrize("changes", [{"kind": "action"}, {"alarms": ()}])
-def test_what_is_no_alarm_is_no_alert(make_notice: MakeNotice, changes: dict[str, object]) -> None:
+def test_what_is_no_alarm_is_no_alert(changes: dict[str, object]) -> None:
     """Actions and persons' routings are not Alertmanager's business."""
-    assert write(make_notice(**changes), RECEIVER) is None
+    assert write(made.notice(**changes), RECEIVER) is None
 
 
-def test_the_report_is_linked(make_notice: MakeNotice) -> None:
+def test_the_report_is_linked() -> None:
     """As an annotation, so that two replicas are still one alert."""
     link = "http://pod-7:8101/api/v1/report?alarm=disagreement"
-    alert = alerts(make_notice(links={"report": link}))[0]
+    alert = alerts(made.notice(links={"report": link}))[0]
     assert isinstance(alert["annotations"], dict)
     assert alert["annotations"]["report"] == link
     assert link not in str(alert["labels"])

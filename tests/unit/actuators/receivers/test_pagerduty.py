@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import msgspec
 import pytest
 
+import made
 from proxy.actuators.notice import Notice
 from proxy.actuators.receivers.pagerduty import write
 from proxy.actuators.settings import Receiver
@@ -14,7 +13,6 @@ from proxy.actuators.settings import Receiver
 RECEIVER = Receiver(
     name="duty", type="pagerduty", url="https://events.pagerduty.example/v2", routing_key="R"
 )
-MakeNotice = Callable[..., Notice]
 
 
 def body(notice: Notice) -> dict[str, object]:
@@ -28,19 +26,17 @@ def body(notice: Notice) -> dict[str, object]:
     ("kind", "event"),
     [("firing", "trigger"), ("escalation", "trigger"), ("resolved", "resolve")],
 )
-def test_an_incident_is_triggered_and_resolved_under_one_key(
-    make_notice: MakeNotice, kind: str, event: str
-) -> None:
+def test_an_incident_is_triggered_and_resolved_under_one_key(kind: str, event: str) -> None:
     """Every message of one incident carries the key of the incident."""
-    sent = body(make_notice(kind=kind))
+    sent = body(made.notice(kind=kind))
     assert sent["event_action"] == event
     assert sent["dedup_key"] == "a1/disagreement#1"
     assert sent["routing_key"] == "R"
 
 
-def test_the_payload_tells_the_story(make_notice: MakeNotice) -> None:
+def test_the_payload_tells_the_story() -> None:
     """Who is called reads what was seen, done, is next, and how to undo it."""
-    sent = body(make_notice())
+    sent = body(made.notice())
     payload = sent["payload"]
     assert isinstance(payload, dict)
     assert payload["summary"].endswith("(disagreement and output_drift) on pod-7")
@@ -55,14 +51,14 @@ def test_the_payload_tells_the_story(make_notice: MakeNotice) -> None:
     assert sent["links"] == [{"href": "http://pod-7:8101/", "text": "status"}]
 
 
-def test_an_action_is_no_event(make_notice: MakeNotice) -> None:
+def test_an_action_is_no_event() -> None:
     """What was done stands in the details of the next event."""
-    assert write(make_notice(kind="action"), RECEIVER) is None
+    assert write(made.notice(kind="action"), RECEIVER) is None
 
 
-def test_limits_are_kept_and_keys_stay_distinct(make_notice: MakeNotice) -> None:
+def test_limits_are_kept_and_keys_stay_distinct() -> None:
     """Long names are cut or hashed, not refused."""
-    one, two = (body(make_notice(incident="i" * 300 + end, title="t" * 2000)) for end in "ab")
+    one, two = (body(made.notice(incident="i" * 300 + end, title="t" * 2000)) for end in "ab")
     assert one["dedup_key"] != two["dedup_key"]
     assert len(str(one["dedup_key"])) <= 255
     payload = one["payload"]
@@ -70,8 +66,8 @@ def test_limits_are_kept_and_keys_stay_distinct(make_notice: MakeNotice) -> None
     assert len(payload["summary"]) == 1024
 
 
-def test_a_ticket_is_information_there(make_notice: MakeNotice) -> None:
+def test_a_ticket_is_information_there() -> None:
     """It knows no tickets; `info` wakes nobody."""
-    payload = body(make_notice(severity="ticket"))["payload"]
+    payload = body(made.notice(severity="ticket"))["payload"]
     assert isinstance(payload, dict)
     assert payload["severity"] == "info"
