@@ -53,7 +53,7 @@ def conclude(watch: Watch, wording: Wording, now_s: float, shared: Verdict) -> F
     onset = None if watch.breach is None else now_s - watch.breach.onset * wording.tick_s
     return Finding(
         monitor=wording.name,
-        subject=watch.streams[stream].name,
+        subject=watch.subject(stream),
         at_s=now_s,
         effect=effect.value,
         interval=effect.interval,
@@ -116,7 +116,7 @@ def blame_of(watch: Watch, wording: Wording, stream: int) -> Blame:
     watched = watch.seen(stream)
     effect = wording.describe(watched, watch.carrier(stream), watch.current(stream))
     return Blame(
-        subject=watched.name,
+        subject=watch.subject(stream),
         effect=effect.value,
         interval=effect.interval,
         unit=effect.unit,

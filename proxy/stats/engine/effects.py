@@ -52,7 +52,7 @@ def effect_of(stream: WatchedStream, index: int, counts: Floats) -> Effect:
         interval=interval,
         unit=unit,
         n=int(counts.sum()),
-        summary=_summary(stream, functional, counts, (reference, current, value)),
+        summary=_summary(stream, index, counts, (reference, current, value)),
     )
 
 
@@ -161,11 +161,17 @@ def _in_units(
 
 def _summary(
     stream: WatchedStream,
-    functional: Functional,
+    index: int,
     counts: Floats,
     moved: tuple[float, float, float],
 ) -> str:
+    functional = stream.functionals[index]
     reference, current, value = moved
+    if stream.spokesmen and stream.spokesmen[index]:
+        return (
+            f"{stream.spokesmen[index]}: fits the other columns least of all in {current:.2%} of "
+            f"rows ({reference:.2%} when certified)"
+        )
     if functional.form is Form.SHARE:
         return f"{stream.name}: {functional.name} {reference:.2%} -> {current:.2%} of rows"
     column = stream.column

@@ -38,6 +38,9 @@ class WatchedStream:
     """The certified column; `None` for streams that are no columns."""
     members: frozenset[str] = frozenset()
     """Streams that this one is made of. When one of them is to blame, this one is not."""
+    spokesmen: tuple[str, ...] = ()
+    """By functional: the column that it speaks for, empty for none. Only where rows name columns;
+    there no functional but these can be to blame."""
     season: ColumnSeason | None = None
     """`None`: it is compared with the same reference at every hour."""
 

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from proxy.stats.basis.demands import Certainty
 from proxy.stats.basis.functionals import Bins, Floats
+from proxy.stats.engine.blame import Suspect, e_bh, explained, with_members
 from proxy.stats.engine.e_detector import EDetector, Layout, Singles
 from proxy.stats.engine.history import FINE_TICKS, CountHistory, ExpectedCounts, onset_ticks
 from proxy.stats.engine.recovery import Recovery, recovery_of
@@ -34,6 +34,10 @@ PLAIN: Final = 0.8
 """The location is named as the carrier when it has this part of the strongest log evidence."""
 MOSTLY: Final = 0.9
 """Part of the rows that must have been compared with something to say with what."""
+VOTING_TICKS: Final = 16
+"""The last ticks, whose rows tell which column fits least: the breach may have changed."""
+VOTERS: Final = 20
+"""Fewer rows name nobody."""
 LARGEST_CONFIRMATION: Final = 1e9
 
 
@@ -161,12 +165,22 @@ class Watch:
         """
         if self.breach is not None and stream in self.breach.carriers:
             return self.breach.carriers[stream]
+        watched = self.streams[stream]
+        if watched.spokesmen:
+            return self._voted(stream)
         evidence = np.log1p(self.detector.wealth[self.layout.bets[stream]])
+        owners = watched.table.functional
         best = int(np.argmax(evidence))
         # The first functional of a numeric column is its location, which people understand best.
-        owners = self.streams[stream].table.functional
         first = float(evidence[owners == 0].max())
         return 0 if first >= PLAIN * float(evidence[best]) else int(owners[best])
+
+    def subject(self, stream: int) -> str:
+        """Give the name under which a stream is blamed: the column that it speaks for."""
+        watched = self.streams[stream]
+        if not watched.spokesmen:
+            return watched.name
+        return watched.spokesmen[self.carrier(stream)] or watched.name
 
     def stream_evidence(self, stream: int) -> float:
         """Give the log e-value of one stream, at least 0."""
@@ -251,11 +265,7 @@ class Watch:
             self.breach = None
 
     def _blame(self, breach: Breach) -> None:
-        """Add the streams that e-BH rejects now to those to blame; they stay until recovery.
-
-        Source: Wang and Ramdas (2022), "False discovery rate control with e-values", JRSS-B 84(3),
-        section 4; for e-detectors: Dandapanthula and Ramdas (2025), arXiv 2501.04130.
-        """
+        """Add the streams that are to blame now to those to blame; they stay until recovery."""
         breach.carriers = {}
         for stream in self._guilty():
             if stream in breach.recoveries or len(breach.recoveries) >= MAX_BLAMED:
@@ -268,39 +278,58 @@ class Watch:
                 self.history.last(breach.onset, self.layout.bins[stream]),
                 watched.design_effects[carrier],
             )
-        explained = self._explained(list(breach.recoveries))
-        lasting = {
-            stream: recovery
-            for stream, recovery in breach.recoveries.items()
-            if recovery.evidence() < self._resolve_evidence and stream not in explained
+        beside = explained([self._suspect(stream) for stream in breach.recoveries])
+        over = {
+            s for s, one in breach.recoveries.items() if one.evidence() >= self._resolve_evidence
         }
-        breach.recoveries = lasting or breach.recoveries
+        lasting = {s: one for s, one in breach.recoveries.items() if s not in beside | over}
+        if lasting:
+            for stream in over:
+                # What it won while it was bad must not accuse it again.
+                self.detector.wealth[self.layout.bets[stream]] = 0
+            breach.recoveries = lasting
         breach.carriers = {stream: self.carrier(stream) for stream in breach.recoveries}
 
     def _guilty(self) -> list[int]:
-        """Give the streams that e-BH rejects, with derived ones traced back to their members.
-
-        A shifted column also shifts its products with others, sometimes with more evidence: then
-        the column is blamed as soon as its own evidence is half of what an alarm needs.
-        """
+        """Give the streams that e-BH rejects, with derived ones traced back to their members."""
         weighted = self.layout.weights * self.detector.stream_wealth()
-        rejected = e_bh(weighted, self.detector)
-        likely = math.exp(self.detector.threshold / 2)
-        members = {name for stream in rejected for name in self.streams[stream].members}
-        suspects = [
-            stream
-            for stream, watched in enumerate(self.streams)
-            if watched.name in members and weighted[stream] >= likely and stream not in rejected
-        ]
-        suspects.sort(key=lambda stream: -weighted[stream])
-        guilty = rejected + suspects
-        explained = self._explained(guilty)
-        return [stream for stream in guilty if stream not in explained]
+        rejected = e_bh(weighted, self.detector.threshold)
+        suspects = [self._suspect(stream) for stream in rejected]
+        if any(one.watched.members for one in suspects):
+            others = [self._suspect(int(s)) for s in np.argsort(-weighted) if s not in rejected]
+            suspects = with_members(suspects, others)
+        beside = explained(suspects)
+        return [one.stream for one in suspects if one.stream not in beside]
 
-    def _explained(self, guilty: Sequence[int]) -> set[int]:
-        """Give the derived streams of which a member is among the guilty."""
-        names = {self.streams[stream].name for stream in guilty}
-        return {stream for stream in guilty if self.streams[stream].members & names}
+    def _votes(self, stream: int) -> Floats:
+        """Give the counts of the very last ticks of a stream whose rows name columns."""
+        return self.history.last(min(VOTING_TICKS, self._ticks_shown()), self.layout.bins[stream])
+
+    def _voted(self, stream: int) -> int:
+        """Give the functional of the column that is named so much more often than certified."""
+        watched, votes = self.seen(stream), self._votes(stream)
+        grown = [
+            functional.mean(votes) - functional.mean(watched.masses) if name else -1.0
+            for name, functional in zip(watched.spokesmen, watched.functionals, strict=True)
+        ]
+        return int(np.argmax(grown))
+
+    def _suspect(self, stream: int) -> Suspect:
+        """Give a stream with the column that it speaks for, and how clearly."""
+        watched = self.streams[stream]
+        share = 1.0
+        if watched.spokesmen:
+            votes = self._votes(stream)
+            is_known = votes.sum() >= VOTERS
+            share = watched.functionals[self._voted(stream)].mean(votes) if is_known else 0.0
+        evidence = self.stream_evidence(stream) + math.log(float(self.layout.weights[stream]))
+        return Suspect(
+            stream=stream,
+            watched=watched,
+            subject=self.subject(stream),
+            share=share,
+            is_likely=evidence >= self.detector.threshold / 2,
+        )
 
     def score(self, stream: int) -> Floats:
         """Give the evidence per row of a stream's bets, weighted by what they have won."""
@@ -309,15 +338,3 @@ class Watch:
         weights = wealth / total if total > 0 else np.full(len(wealth), 1 / len(wealth))
         score: Floats = self.streams[stream].table.growth.astype(np.float64) @ weights
         return score
-
-
-def e_bh(weighted: NDArray[np.float64], detector: EDetector) -> list[int]:
-    """Give the streams to blame, the strongest first, and never none.
-
-    The k strongest are blamed, for the largest k with k * weighted wealth of the k-th >= A.
-    """
-    order = np.argsort(-weighted)
-    needed = math.exp(detector.threshold) / np.arange(1, len(order) + 1)
-    rejected = np.flatnonzero(weighted[order] >= needed)
-    n_blamed = int(rejected[-1]) + 1 if len(rejected) else 1
-    return [int(stream) for stream in order[:n_blamed]]

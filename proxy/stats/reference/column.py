@@ -118,14 +118,27 @@ class ColumnProfile(Struct, frozen=True, kw_only=True):
         return [low, *inner, *last, high, *special]
 
 
-def build_column(name: str, values: Sequence[Scalar], *, ordered: bool) -> ColumnProfile:
-    """Give the profile of one column; numeric when most of its values are numbers."""
+def build_column(
+    name: str,
+    values: Sequence[Scalar],
+    *,
+    ordered: bool,
+    categories: Sequence[str] | None = None,
+) -> ColumnProfile:
+    """Give the profile of one column; numeric when most of its values are numbers.
+
+    Args:
+        name: of the column.
+        values: its reference rows.
+        ordered: the rows are in order of time. Then the design effect is measured.
+        categories: all that a categorical column can have, however rare. `None`: not known.
+    """
     present = [value for value in values if value is not None and value == value]  # noqa: PLR0124 - drops NaN
     numbers = np.array([value for value in present if _is_finite_number(value)], dtype=np.float64)
     if len(numbers) * 2 > len(present):
         column = _numeric(name, numbers, values)
     else:
-        column = _categorical(name, present, values)
+        column = _categorical(name, present, values, categories)
     if not ordered:
         return column
     bins = column.binner().bins(values)
@@ -166,19 +179,24 @@ def _numeric(name: str, numbers: Floats, values: Sequence[Scalar]) -> ColumnProf
     )
 
 
-def _categorical(name: str, present: Sequence[Scalar], values: Sequence[Scalar]) -> ColumnProfile:
-    counted = Counter(category_text(value) for value in present)
-    # Rarer ones are pooled in `other`.
-    frequent = [
-        text for text, count in counted.most_common(MAX_CATEGORIES) if count >= MIN_CATEGORY_ROWS
-    ]
-    binner = CategoryBinner(frequent)
+def _categorical(
+    name: str,
+    present: Sequence[Scalar],
+    values: Sequence[Scalar],
+    categories: Sequence[str] | None,
+) -> ColumnProfile:
+    if categories is None:
+        counted = Counter(category_text(value) for value in present)
+        # Rarer ones are pooled in `other`.
+        most = counted.most_common(MAX_CATEGORIES)
+        categories = [text for text, count in most if count >= MIN_CATEGORY_ROWS]
+    binner = CategoryBinner(categories)
     counts = np.bincount(binner.bins(values), minlength=binner.n_bins).astype(np.float64)
     return ColumnProfile(
         name=name,
         kind=Kind.CATEGORICAL,
         n=len(values),
-        categories=tuple(frequent),
+        categories=tuple(categories),
         masses=masses_of(counts, len(values)),
     )
 

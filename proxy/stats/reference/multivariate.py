@@ -1,9 +1,10 @@
 """What no single column shows: correlations that change while every column stays as it was.
 
-Two kinds of derived columns are watched like any other. The products of the most correlated pairs
+Three kinds of derived columns are watched like any other. The products of the most correlated pairs
 of numeric columns show that a pair came apart. The reconstruction error, what is left of a row
 when only the main directions of the reference are kept, shows that rows left the reference's plane.
-Whitened scores and random projections were tried and never found such changes sooner.
+And each row names the column that fits the others least, which tells whose fault it is. Whitened
+scores and random projections were tried and never found such changes sooner.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from proxy.records import Scalar
 from proxy.stats.basis.binning import to_numbers
-from proxy.stats.basis.functionals import Floats
+from proxy.stats.basis.functionals import Bins, Floats
 from proxy.stats.reference.column import ColumnProfile, Kind, build_column
 
 MAX_COLUMNS: Final = 100
@@ -34,6 +35,14 @@ FARTHEST: Final = 4.0
 MIN_ROWS: Final = 100
 WEIGHT: Final = 0.5
 """Weight of a derived column beside the weight 1 of a real one."""
+TOGETHER: Final = "all columns together"
+"""Name of the reconstruction error."""
+FITS_LEAST: Final = "column that fits least"
+"""Name of the derived column whose values are names of columns."""
+RIDGE: Final = 1e-3
+"""Part of its own variance that each column is given on top, so that twins can be told apart."""
+ROWS_PER_COLUMN: Final = 10
+"""Fewer reference rows cannot tell what a column should be, given all others."""
 
 
 class Multivariate(Struct, frozen=True, kw_only=True):
@@ -47,13 +56,19 @@ class Multivariate(Struct, frozen=True, kw_only=True):
     """Places of the most correlated pairs in `columns`."""
     directions: tuple[tuple[float, ...], ...]
     """Main directions, each of unit length; empty when there is no plane to leave."""
-    derived: tuple[ColumnProfile, ...]
-    """Profiles of the derived columns: the products, then the reconstruction error."""
+    contrasts: tuple[tuple[float, ...], ...] = ()
+    """[columns, columns]: row i weighs the standardised columns to what column i has that the
+    others do not explain, of variance 1 in the reference; empty when there are too few rows."""
+    derived: tuple[ColumnProfile, ...] = ()
+    """Profiles of the derived columns: the products, the reconstruction error, and the column that
+    fits least."""
 
     def trouble(self) -> str:
         """Say how what was read from a file contradicts itself; empty when it does not."""
         n = len(self.columns)
         widths = {n, len(self.means), len(self.sds), *map(len, self.directions)}
+        if self.contrasts:
+            widths |= {len(self.contrasts), *map(len, self.contrasts)}
         if len(widths) > 1 or len(set(self.columns)) < n:
             return "correlated columns, their means, deviations and directions are not equally many"
         if not all(sd > 0 for sd in self.sds):
@@ -62,6 +77,9 @@ class Multivariate(Struct, frozen=True, kw_only=True):
             return "a pair of correlated columns names a column that is not there"
         if [column.name for column in self.derived] != derived_names(self):
             return "the derived columns are not those of the pairs and directions"
+        if len(self.derived) > len(self.pairs) and self.derived[-1].name == FITS_LEAST:
+            named = self.derived[-1].categories
+            return "" if named == self.columns else "the columns that fit least are others"
         return ""
 
 
@@ -85,7 +103,6 @@ def build_multivariate(
         sds=tuple(p.sd for p in numeric),
         pairs=(),
         directions=(),
-        derived=(),
     )
     standard = standardise(basis, [to_numbers(columns[name]) for name in basis.columns])
     filled = np.nan_to_num(standard)
@@ -93,30 +110,16 @@ def build_multivariate(
     spread = np.sqrt((centred**2).mean(axis=0))
     scaled = centred / np.maximum(spread, 1e-12)
     correlation: Floats = scaled.T @ scaled / len(scaled)
-    pairs = _pairs(correlation)
-    directions = _directions(correlation)
+    pairs, directions = _pairs(correlation), _directions(correlation)
     if not pairs and not directions:
         return None
-    basis = Multivariate(
-        columns=basis.columns,
-        means=basis.means,
-        sds=basis.sds,
-        pairs=pairs,
-        directions=directions,
-        derived=(),
-    )
-    derived = tuple(
-        build_column(name, [None if x != x else x for x in values.tolist()], ordered=ordered)  # noqa: PLR0124 - NaN
-        for name, values in zip(derived_names(basis), derive(basis, standard), strict=True)
-    )
-    return Multivariate(
-        columns=basis.columns,
-        means=basis.means,
-        sds=basis.sds,
-        pairs=pairs,
-        directions=directions,
-        derived=derived,
-    )
+    basis = structs.replace(basis, pairs=pairs, directions=directions, contrasts=_contrasts(filled))
+    found = derived_of(basis, standard)
+    derived = [build_column(name, cells, ordered=ordered) for name, cells in found.items()]
+    if basis.contrasts:
+        votes = found[FITS_LEAST]
+        derived[-1] = build_column(FITS_LEAST, votes, ordered=ordered, categories=basis.columns)
+    return structs.replace(basis, derived=tuple(derived))
 
 
 def standardise(basis: Multivariate, columns: Sequence[Floats]) -> Floats:
@@ -132,11 +135,12 @@ def standardise(basis: Multivariate, columns: Sequence[Floats]) -> Floats:
 def derived_names(basis: Multivariate) -> list[str]:
     """Give the names of the derived columns."""
     names = [f"{basis.columns[a]} with {basis.columns[b]}" for a, b in basis.pairs]
-    return [*names, "all columns together"] if basis.directions else names
+    names += [TOGETHER] if basis.directions else []
+    return [*names, FITS_LEAST] if basis.contrasts else names
 
 
 def derive(basis: Multivariate, standard: Floats) -> list[Floats]:
-    """Give the derived columns of rows.
+    """Give the derived columns of rows that are numbers.
 
     Args:
         basis: how to compute them.
@@ -155,16 +159,46 @@ def derive(basis: Multivariate, standard: Floats) -> list[Floats]:
     return found
 
 
+def least_fitting(basis: Multivariate, standard: Floats) -> Bins:
+    """Give the column of each row that is farthest from what all others make of it.
+
+    The residual of a regression on the other columns, in its own standard deviations, is the row of
+    the inverse covariance times the values. When one column moves by d, its own moves by d times
+    the root of its diagonal element, and every other by that times their partial correlation, so by
+    less: the column that moved comes first. A column without a number cannot be the one.
+    Source: Alcala and Qin (2009), "Reconstruction-based contribution for process monitoring",
+    Automatica 45(7), sections 3 and 4, for the statistic of all directions.
+
+    Args:
+        basis: how to compute it; it has contrasts.
+        standard: float array [rows, columns] from `standardise`.
+
+    Returns:
+        int array [rows]: places in `basis.columns`, which are also the bins of the derived column;
+        the bin of missing values for a row without any number.
+    """
+    misfit = np.abs(np.nan_to_num(standard) @ np.array(basis.contrasts).T)
+    misfit[np.isnan(standard)] = -1.0
+    farthest: Bins = misfit.argmax(axis=1)
+    farthest[misfit.max(axis=1) < 0] = len(basis.columns) + 1
+    return farthest
+
+
 def derived_columns(
     multivariate: Multivariate, columns: Mapping[str, Sequence[Scalar]]
 ) -> dict[str, list[Scalar]]:
     """Give the derived columns of rows by name; NaN where a product has no number."""
     standard = standardise(multivariate, [to_numbers(columns[n]) for n in multivariate.columns])
-    found = derive(multivariate, standard)
-    return {
-        name: [*values.tolist()]
-        for name, values in zip(derived_names(multivariate), found, strict=True)
-    }
+    return derived_of(multivariate, standard)
+
+
+def derived_of(basis: Multivariate, standard: Floats) -> dict[str, list[Scalar]]:
+    """Give the derived columns of standardised rows by name."""
+    cells: list[list[Scalar]] = [[*values.tolist()] for values in derive(basis, standard)]
+    if basis.contrasts:
+        names = (*basis.columns, None, None)
+        cells.append([names[place] for place in least_fitting(basis, standard)])
+    return dict(zip(derived_names(basis), cells, strict=True))
 
 
 def _pairs(correlation: Floats) -> tuple[tuple[int, int], ...]:
@@ -187,3 +221,16 @@ def _directions(correlation: Floats) -> tuple[tuple[float, ...], ...]:
     return tuple(
         tuple(round(float(part), 9) for part in vectors[:, place]) for place in order[:n_kept]
     )
+
+
+def _contrasts(rows: Floats) -> tuple[tuple[float, ...], ...]:
+    """Give what weighs standardised columns to what each has of its own; none with few rows."""
+    n, width = rows.shape
+    if n < ROWS_PER_COLUMN * width:
+        return ()
+    covariance = np.atleast_2d(np.cov(rows, rowvar=False))
+    variances = np.maximum(np.diag(covariance), 1e-12)
+    inverse = np.linalg.inv(covariance + RIDGE * np.diag(variances))
+    own = np.sqrt(((rows @ inverse) ** 2).mean(axis=0))
+    scaled = inverse / own[:, None]
+    return tuple(tuple(float(f"{weight:.6g}") for weight in row) for row in scaled)

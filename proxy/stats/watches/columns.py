@@ -12,7 +12,7 @@ from proxy.stats.basis.binning import Binner, NumericBinner, to_numbers
 from proxy.stats.basis.functionals import N_SPECIAL_BINS, Floats
 from proxy.stats.engine.watch import Watch
 from proxy.stats.reference.column import ColumnProfile, Kind
-from proxy.stats.reference.multivariate import Multivariate, derive, standardise
+from proxy.stats.reference.multivariate import Multivariate, derive, least_fitting, standardise
 
 FLUSH_ROWS: Final = 1024
 """Rows are binned many at a time: binning row by row costs ten times as much."""
@@ -119,6 +119,10 @@ class ColumnCounter:
             binner = self._derived[place]
             if isinstance(binner, NumericBinner):
                 self._watch.add_counts(first + place, binner.count(values))
+        if self._multivariate.contrasts:
+            # Its categories are the columns in their order, so places are bins.
+            last = len(self._derived) - 1
+            self._watch.add(first + last, least_fitting(self._multivariate, standard))
 
     @property
     def n_columns(self) -> int:

@@ -18,7 +18,13 @@ from proxy.stats.engine.slots import Slots, with_seasons, within_hours
 from proxy.stats.engine.streams import WatchedStream, watch_columns
 from proxy.stats.engine.watch import Watch
 from proxy.stats.reference.column import ColumnProfile
-from proxy.stats.reference.multivariate import WEIGHT, Multivariate
+from proxy.stats.reference.multivariate import (
+    FITS_LEAST,
+    TOGETHER,
+    WEIGHT,
+    Multivariate,
+    derived_names,
+)
 from proxy.stats.reference.profile import Profile
 from proxy.stats.watches.columns import ColumnCounter
 from proxy.stats.watches.recent import RecentPast, SavedPast, recent_past
@@ -259,11 +265,27 @@ def watch_derived(
 ) -> tuple[WatchedStream, ...]:
     """Give the streams of derived columns, which know the columns that they are made of."""
     names = multivariate.columns
-    members = [frozenset({names[a], names[b]}) for a, b in multivariate.pairs]
-    members += [frozenset(names)] * (len(derived) - len(members))
+    members = {
+        name: frozenset({names[a], names[b]})
+        for name, (a, b) in zip(derived_names(multivariate), multivariate.pairs, strict=False)
+    }
+    members |= {TOGETHER: frozenset({*names, FITS_LEAST}), FITS_LEAST: frozenset(names)}
     weights = {column.name: WEIGHT for column in derived}
     streams = watch_columns(derived, weights, tolerance)
-    return tuple(replace(stream, members=of) for stream, of in zip(streams, members, strict=True))
+    return tuple(
+        replace(
+            stream,
+            members=members[stream.name],
+            spokesmen=_spokesmen(stream, names) if stream.name == FITS_LEAST else (),
+        )
+        for stream in streams
+    )
+
+
+def _spokesmen(stream: WatchedStream, columns: Sequence[str]) -> tuple[str, ...]:
+    """Give the column that each share of votes speaks for; nothing speaks for missing ones."""
+    rest = len(stream.functionals) - len(columns)
+    return (*columns, *[""] * rest)
 
 
 def paced(finding: Finding, watch: ProfileWatch) -> Finding:

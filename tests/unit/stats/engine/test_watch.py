@@ -7,9 +7,8 @@ import math
 import numpy as np
 
 from proxy.stats.basis.demands import Certainty, Tolerance
-from proxy.stats.engine.e_detector import EDetector, Layout
 from proxy.stats.engine.streams import watch_shares
-from proxy.stats.engine.watch import Watch, e_bh
+from proxy.stats.engine.watch import Watch
 
 CERTAINTY = Certainty(run_length_ticks=1e6)
 TOLERANCE = Tolerance(effect=0.05, worse_only=True)
@@ -160,10 +159,16 @@ def test_reset_forgets_the_breach() -> None:
     assert watched.blamed() == []
 
 
-def test_e_bh_by_hand() -> None:
-    """With A = 100: 40, 40 and 40 are blamed together (3 x 40 > 100), 40 and 1 are not."""
-    tables = [stream.table for stream in watch().streams]
-    detector = EDetector(Layout(tables, [1.0] * 3), 100, 3)
-    assert e_bh(np.array([40.0, 40.0, 40.0]), detector) == [0, 1, 2]
-    assert e_bh(np.array([1.0, 60.0, 51.0]), detector) == [1, 2]
-    assert e_bh(np.array([1.0, 40.0, 1.0]), detector) == [1]
+def test_a_stream_that_recovered_is_not_accused_by_what_it_won_before() -> None:
+    """While b lasts a recovers: it leaves once, and comes back only when it breaks again."""
+    watched = watch()
+    show(watched, 10, 0.5, 0.5, 0.01)
+    assert set(watched.blamed()) == {0, 1}
+    lists = []
+    for _ in range(40):
+        show(watched, 1, 0.02, 0.5, 0.01)
+        lists.append(tuple(sorted(watched.blamed())))
+    assert list(dict.fromkeys(lists)) == [(0, 1), (1,)]
+    assert lists == sorted(lists)
+    show(watched, 10, 0.5, 0.5, 0.01)
+    assert set(watched.blamed()) == {0, 1}

@@ -8,12 +8,23 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 import made
-from proxy.records import Scalar
+from proxy.records import AlarmName, Scalar, Verdict
 from proxy.stats.basis.binning import to_numbers
 from proxy.stats.basis.demands import Certainty, DriftRule, Tolerance
-from proxy.stats.reference.multivariate import derive, derived_names, standardise
+from proxy.stats.engine.conclude import Wording, conclude
+from proxy.stats.reference.multivariate import (
+    FITS_LEAST,
+    ROWS_PER_COLUMN,
+    Multivariate,
+    derive,
+    derived_columns,
+    derived_names,
+    least_fitting,
+    standardise,
+)
 from proxy.stats.reference.profile import Profile, build_profile
 from proxy.stats.watches.drift import ProfileWatch
 
@@ -60,6 +71,7 @@ def test_the_correlated_pairs_and_the_plane_are_found() -> None:
         "x2 with x3",
         "x4 with x5",
         "all columns together",
+        "column that fits least",
     }
 
 
@@ -123,3 +135,97 @@ def test_constant_columns_are_left_out() -> None:
     together = build_profile(rows, rng, ordered=True).multivariate
     assert together is not None
     assert "c" not in together.columns
+
+
+def twins(rng: np.random.Generator, n: int) -> dict[str, list[Scalar]]:
+    """Give three columns that are almost the same, and one of its own."""
+    common = rng.normal(size=n)
+    three = {name: (common + rng.normal(size=n) / 7).tolist() for name in ("a", "b", "c")}
+    return {**three, "d": rng.normal(size=n).tolist()}
+
+
+TWINS = build_profile(
+    twins(np.random.default_rng(3), 5000), np.random.default_rng(3), ordered=False
+)
+
+
+def places(columns: dict[str, list[Scalar]]) -> list[str]:
+    """Give the column that each row names."""
+    return [str(name) for name in derived_columns(multivariate(), columns)[FITS_LEAST]]
+
+
+def multivariate() -> Multivariate:
+    """Give the derived columns of the twins."""
+    assert TWINS.multivariate is not None
+    return TWINS.multivariate
+
+
+def test_each_column_fits_least_about_as_often_in_the_reference() -> None:
+    """No column is named in most of the certified rows, and every one in some."""
+    shares = TWINS.multivariate.derived[-1].masses[:4] if TWINS.multivariate else ()
+    assert multivariate().derived[-1].categories == ("a", "b", "c", "d")
+    assert min(shares) > 0.05
+    assert max(shares) < 0.5
+
+
+@pytest.mark.parametrize("name", ["a", "b", "c", "d"])
+@pytest.mark.parametrize("shift", [-3.0, 3.0])
+def test_the_column_that_moved_is_named_although_its_twins_deviate_too(
+    name: str, shift: float
+) -> None:
+    """One of three columns that are almost the same moves by 3 sd: nearly all rows name it."""
+    rows = twins(np.random.default_rng(4), 500)
+    rows[name] = [float(value) + shift for value in rows[name]]  # type: ignore[arg-type]  # numbers
+    assert places(rows).count(name) >= (450 if name != "d" else 350)
+
+
+def test_a_column_without_a_number_is_not_named_and_a_row_without_any_names_nobody() -> None:
+    """Missing values never fit least; a row of nothing but them is missing itself."""
+    rows: dict[str, list[Scalar]] = {"a": [None, None], "b": [9.0, None], "c": [0.0, None]}
+    rows["d"] = [0.0, None]
+    assert derived_columns(multivariate(), rows)[FITS_LEAST] == ["b", None]
+    standard = standardise(multivariate(), [to_numbers(rows[name]) for name in "abcd"])
+    binner = multivariate().derived[-1].binner()
+    assert least_fitting(multivariate(), standard).tolist() == binner.bins(["b", None]).tolist()
+
+
+def test_a_column_that_lost_its_relation_is_blamed_by_its_name() -> None:
+    """The rows of b are shuffled: no column changed, and the alarm says b and nothing else."""
+    rule = DriftRule(tolerance=Tolerance(effect=0.1))
+    watched = ProfileWatch(TWINS, rule, Certainty(run_length_ticks=1e6))
+    rng = np.random.default_rng(5)
+    rows = twins(rng, 2000)
+    rows["b"] = rng.permutation(np.array(rows["b"])).tolist()
+    for start in range(0, 2000, 50):
+        watched.count(
+            made.rows({name: values[start : start + 50] for name, values in rows.items()})
+        )
+        watched.tick()
+    assert watched.watch.breach is not None
+    assert [watched.watch.subject(stream) for stream in watched.watch.blamed()] == ["b"]
+    wording = Wording(name=AlarmName.INPUT_DRIFT, rows="rows", min_rows=100, tick_s=1.0)
+    finding = conclude(watched.watch, wording, 0.0, Verdict.OK)
+    assert finding.subject == "b"
+    assert finding.reason.startswith("b: fits the other columns least of all in ")
+
+
+def test_too_few_rows_name_nobody() -> None:
+    """What a column should be given 3 others takes 40 rows and more."""
+    few = twins(np.random.default_rng(6), 100)
+    many = {f"{name}{i}": values for i in range(4) for name, values in few.items()}
+    assert len(many) * ROWS_PER_COLUMN > 100
+    profile = build_profile(many, np.random.default_rng(6), ordered=False)
+    assert profile.multivariate is not None
+    assert profile.multivariate.contrasts == ()
+    assert FITS_LEAST not in derived_names(profile.multivariate)
+
+
+def test_contrasts_that_do_not_fit_are_refused() -> None:
+    """A file with a row of contrasts too few, or votes for other columns, is told so."""
+    good = multivariate()
+    assert good.trouble() == ""
+    short = structs.replace(good, contrasts=good.contrasts[:-1])
+    assert "not equally many" in short.trouble()
+    votes = structs.replace(good.derived[-1], categories=("a", "b", "c", "e"))
+    other = structs.replace(good, derived=(*good.derived[:-1], votes))
+    assert "fit least" in other.trouble()

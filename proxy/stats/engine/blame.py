@@ -1,0 +1,102 @@
+"""Whom to blame for a breach: streams that an error rate holds for, traced back to real columns.
+
+A shifted column also shifts whatever is derived from it, often with more evidence. So a derived
+stream is left out when a column that it is made of is to blame itself, and the stream in which rows
+name the column that fits the others least speaks for that column.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from proxy.stats.engine.streams import WatchedStream
+
+CLEAR: Final = 0.5
+"""A column that this share of the rows names as fitting least is the culprit of every product."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Suspect:
+    """A stream that may be to blame, with the column that it speaks for."""
+
+    stream: int
+    watched: WatchedStream
+    subject: str
+    """The column that it speaks for: its own name, or the column that its rows name."""
+    share: float
+    """The share of its rows that name the column; 1 for a stream that speaks for itself."""
+    is_likely: bool
+    """Its own log evidence is half of what an alarm needs."""
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether most rows name its column."""
+        return self.share >= CLEAR
+
+
+def e_bh(weighted: NDArray[np.float64], threshold: float) -> list[int]:
+    """Give the streams to blame, the strongest first, and never none.
+
+    The k strongest are blamed, for the largest k with k * weighted wealth of the k-th >= A.
+    Source: Wang and Ramdas (2022), "False discovery rate control with e-values", JRSS-B 84(3),
+    section 4; for e-detectors: Dandapanthula and Ramdas (2025), arXiv 2501.04130.
+
+    Args:
+        weighted: float array [streams], weighted wealth.
+        threshold: log A, the log evidence of an alarm.
+    """
+    order = np.argsort(-weighted)
+    needed = math.exp(threshold) / np.arange(1, len(order) + 1)
+    rejected = np.flatnonzero(weighted[order] >= needed)
+    n_blamed = int(rejected[-1]) + 1 if len(rejected) else 1
+    return [int(stream) for stream in order[:n_blamed]]
+
+
+def with_members(rejected: Sequence[Suspect], others: Sequence[Suspect]) -> list[Suspect]:
+    """Give what was rejected and, after it, what unexplained derived streams trace back to.
+
+    A derived stream that no rejected column explains was moved by a column whose own evidence is
+    not enough yet: the column that most rows name, else those that are likely.
+
+    Args:
+        rejected: the streams that e-BH rejects, the strongest first.
+        others: all other streams, the strongest first.
+    """
+    columns = {one.subject for one in rejected if not one.watched.members}
+    open_ones = [one for one in rejected if not one.watched.members & columns]
+    members = {name for one in open_ones for name in one.watched.members}
+    beside = [one for one in others if one.watched.name in members]
+    clear = [one for one in (*open_ones, *beside) if one.watched.spokesmen and one.is_clear]
+    if clear:
+        named = {one.subject for one in clear}
+        own = [one for one in beside if one.watched.name in named and one.is_likely]
+        return [*rejected, *(one for one in clear if one in beside), *own]
+    return [*rejected, *(one for one in beside if one.is_likely)]
+
+
+def explained(suspects: Sequence[Suspect]) -> set[int]:
+    """Give the streams among suspects that another one explains better.
+
+    A column explains what is derived from it. A vote for a column is explained by that column
+    itself, and by a product of it, unless it is a clear one: then it explains the product.
+    """
+    columns = {one.subject for one in suspects if not one.watched.members}
+    votes = [one for one in suspects if one.watched.spokesmen]
+    clear = {one.subject for one in votes if one.is_clear}
+    derived = [one for one in suspects if one.watched.members and not one.watched.spokesmen]
+    found: set[int] = set()
+    for one in derived:
+        names = {other.subject for other in votes if other.watched.name in one.watched.members}
+        if one.watched.members & (columns | clear) or names:
+            found.add(one.stream)
+    paired = {name for one in derived if one.stream not in found for name in one.watched.members}
+    for one in votes:
+        if one.subject in columns | paired:
+            found.add(one.stream)
+    return found
