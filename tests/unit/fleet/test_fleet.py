@@ -18,6 +18,9 @@ from proxy.stats.basis.demands import Certainty, DriftRule, Tolerance
 from proxy.stats.reference.profile import build_profile
 from proxy.stats.watches.drift import ProfileWatch
 
+Story = Callable[[Any, int], Awaitable[None]]
+Tell = Callable[[Story], None]
+
 TICK_S = 10.0
 START = 1_700_000_000.0
 _RNG = np.random.default_rng(1)
@@ -107,9 +110,9 @@ def rows_of(values: list[float]) -> Rows:
     return made.rows({"x": values})
 
 
-def test_all_replicas_have_the_evidence_of_one_watcher_of_all_rows(small: Any) -> None:
+def test_all_replicas_have_the_evidence_of_one_watcher_of_all_rows(with_small: Tell) -> None:
     """Bit for bit, through a socket, into a breach."""
-    with_small(small, lambda _, port: agree(port))
+    with_small(lambda _, port: agree(port))
 
 
 @pytest.mark.slow
@@ -120,7 +123,7 @@ def test_the_same_through_the_real_server(real_redis: int) -> None:
 
 @pytest.mark.parametrize("trouble", ["is_silent", "is_full", "password", "stop"])
 def test_without_the_server_own_counts_are_folded_until_it_is_back(
-    small: Any, trouble: str
+    with_small: Tell, trouble: str
 ) -> None:
     """Silence, a full or locked server, or none at all: no tick is lost or folded twice."""
 
@@ -147,7 +150,7 @@ def test_without_the_server_own_counts_are_folded_until_it_is_back(
         for replica in fleet:
             await replica.fleet.close()
 
-    with_small(small, story)
+    with_small(story)
 
 
 def test_an_address_that_the_client_refuses_costs_the_sums_only() -> None:
@@ -170,7 +173,7 @@ def test_an_address_that_the_client_refuses_costs_the_sums_only() -> None:
     asyncio.run(story())
 
 
-def test_a_failure_is_told_and_the_server_left_in_peace(small: Any) -> None:
+def test_a_failure_is_told_and_the_server_left_in_peace(with_small: Tell) -> None:
     """The state says what is wrong; a server that is down is asked less and less often."""
 
     async def story(server: Any, port: int) -> None:
@@ -187,10 +190,10 @@ def test_a_failure_is_told_and_the_server_left_in_peace(small: Any) -> None:
         assert one.counted["error full"] == 2
         await one.fleet.close()
 
-    with_small(small, story)
+    with_small(story)
 
 
-def test_who_comes_late_is_counted_and_changes_nobodys_sum(small: Any) -> None:
+def test_who_comes_late_is_counted_and_changes_nobodys_sum(with_small: Tell) -> None:
     """A replica that publishes after the closing is left out by all, itself included."""
 
     async def story(_: Any, port: int) -> None:
@@ -214,10 +217,10 @@ def test_who_comes_late_is_counted_and_changes_nobodys_sum(small: Any) -> None:
         for replica in fleet:
             await replica.fleet.close()
 
-    with_small(small, story)
+    with_small(story)
 
 
-def test_a_clock_that_is_a_tick_behind_is_late_and_measured(small: Any) -> None:
+def test_a_clock_that_is_a_tick_behind_is_late_and_measured(with_small: Tell) -> None:
     """Counts under an older number miss the closing: they are counted as late."""
 
     async def story(server: Any, port: int) -> None:
@@ -237,10 +240,10 @@ def test_a_clock_that_is_a_tick_behind_is_late_and_measured(small: Any) -> None:
         for replica in fleet:
             await replica.fleet.close()
 
-    with_small(small, story)
+    with_small(story)
 
 
-def test_a_clock_that_is_ahead_closes_no_tick(small: Any) -> None:
+def test_a_clock_that_is_ahead_closes_no_tick(with_small: Tell) -> None:
     """It would close them before the others have published: it leaves the closing to them."""
 
     async def story(server: Any, port: int) -> None:
@@ -263,10 +266,10 @@ def test_a_clock_that_is_ahead_closes_no_tick(small: Any) -> None:
         for replica in fleet:
             await replica.fleet.close()
 
-    with_small(small, story)
+    with_small(story)
 
 
-def test_before_anything_was_judged_the_fleet_is_not_down(small: Any) -> None:
+def test_before_anything_was_judged_the_fleet_is_not_down(with_small: Tell) -> None:
     """A start is no trouble: the first sums are only due after the lag."""
 
     async def story(_: Any, port: int) -> None:
@@ -279,10 +282,10 @@ def test_before_anything_was_judged_the_fleet_is_not_down(small: Any) -> None:
         assert all(ups)
         await one.fleet.close()
 
-    with_small(small, story)
+    with_small(story)
 
 
-def test_hostile_values_cost_their_own_share_only(small: Any) -> None:
+def test_hostile_values_cost_their_own_share_only(with_small: Tell) -> None:
     """Bytes that are no counts, counts of other bins and bombs are left out and counted."""
 
     async def story(server: Any, port: int) -> None:
@@ -301,10 +304,10 @@ def test_hostile_values_cost_their_own_share_only(small: Any) -> None:
         assert one.counted["error damaged"] == 3 * 5
         await one.fleet.close()
 
-    with_small(small, story)
+    with_small(story)
 
 
-def test_another_benchmark_is_known_and_not_added(small: Any) -> None:
+def test_another_benchmark_is_known_and_not_added(with_small: Tell) -> None:
     """During a roll-out both halves of a fleet add up what they have in common, and no more."""
 
     async def story(_: Any, port: int) -> None:
@@ -318,10 +321,10 @@ def test_another_benchmark_is_known_and_not_added(small: Any) -> None:
         for replica in fleet:
             await replica.fleet.close()
 
-    with_small(small, story)
+    with_small(story)
 
 
-def test_a_turn_never_waits_and_the_duty_does_the_rest(small: Any) -> None:
+def test_a_turn_never_waits_and_the_duty_does_the_rest(with_small: Tell) -> None:
     """With its duty running, a replica meets the others between two turns."""
 
     async def story(_: Any, port: int) -> None:
@@ -337,7 +340,7 @@ def test_a_turn_never_waits_and_the_duty_does_the_rest(small: Any) -> None:
             await asyncio.sleep(0.02)
         await one.fleet.close()
 
-    with_small(small, story)
+    with_small(story)
 
 
 async def spoil(server: Any, trouble: str) -> None:
@@ -355,17 +358,3 @@ async def mend(server: Any, trouble: str, port: int) -> None:
         await server.start(port)
     else:
         setattr(server, trouble, b"" if trouble == "password" else False)
-
-
-def with_small(small: Any, story: Callable[[Any, int], Awaitable[None]]) -> None:
-    """Tell a story with a small server."""
-
-    async def told() -> None:
-        server = small()
-        port = await server.start()
-        try:
-            await story(server, port)
-        finally:
-            await server.stop()
-
-    asyncio.run(told())

@@ -18,6 +18,9 @@ from proxy.fleet import store as stores
 from proxy.fleet.settings import FleetSettings
 from proxy.fleet.store import MAX_REPLICAS, Share, Store, StoreError
 
+Story = Callable[[Any, int], Awaitable[None]]
+Tell = Callable[[Story], None]
+
 LAYOUT = "ab" * 32
 TICK = 7
 
@@ -57,9 +60,9 @@ async def meet(port: int) -> None:
         await one.close()
 
 
-def test_replicas_meet_at_a_small_server(small: Any) -> None:
+def test_replicas_meet_at_a_small_server(with_small: Tell) -> None:
     """The small server of these tests does what the store needs."""
-    with_small(small, lambda _, port: meet(port))
+    with_small(lambda _, port: meet(port))
 
 
 @pytest.mark.slow
@@ -68,7 +71,7 @@ def test_replicas_meet_at_the_real_server(real_redis: int) -> None:
     asyncio.run(meet(real_redis))
 
 
-def test_a_replica_with_another_benchmark_is_counted_and_not_added(small: Any) -> None:
+def test_a_replica_with_another_benchmark_is_counted_and_not_added(with_small: Tell) -> None:
     """Other layouts have other keys; their replicas are told apart, and known."""
 
     async def roll_out(_: Any, port: int) -> None:
@@ -80,10 +83,10 @@ def test_a_replica_with_another_benchmark_is_counted_and_not_added(small: Any) -
         await ours.close()
         await theirs.close()
 
-    with_small(small, roll_out)
+    with_small(roll_out)
 
 
-def test_every_key_expires(small: Any) -> None:
+def test_every_key_expires(with_small: Tell) -> None:
     """Nothing that a fleet writes outlives it for long."""
 
     async def leave(server: Any, port: int) -> None:
@@ -95,10 +98,10 @@ def test_every_key_expires(small: Any) -> None:
         assert set(server.expiries.values()) == {60_000}
         await ours.close()
 
-    with_small(small, leave)
+    with_small(leave)
 
 
-def test_damaged_shares_are_left_out_by_everybody(small: Any) -> None:
+def test_damaged_shares_are_left_out_by_everybody(with_small: Tell) -> None:
     """What cannot be read is in nobody's sum and is counted; a list of strangers does no harm."""
 
     async def damage(server: Any, port: int) -> None:
@@ -117,10 +120,10 @@ def test_damaged_shares_are_left_out_by_everybody(small: Any) -> None:
         assert refused.value.reason == "damaged"
         await ours.close()
 
-    with_small(small, damage)
+    with_small(damage)
 
 
-def test_too_much_is_not_read(small: Any) -> None:
+def test_too_much_is_not_read(with_small: Tell) -> None:
     """A tick with too many or too large fields is refused before it is fetched."""
 
     async def flood(server: Any, port: int) -> None:
@@ -137,10 +140,10 @@ def test_too_much_is_not_read(small: Any) -> None:
             await ours.publish(TICK, Share(counts=b"x" * stores.MAX_SHARE_BYTES))
         await ours.close()
 
-    with_small(small, flood)
+    with_small(flood)
 
 
-def test_a_server_that_hides_sizes_is_used_all_the_same(small: Any) -> None:
+def test_a_server_that_hides_sizes_is_used_all_the_same(with_small: Tell) -> None:
     """An access list may forbid MEMORY USAGE: then the number of fields must do."""
 
     async def hide(server: Any, port: int) -> None:
@@ -150,14 +153,14 @@ def test_a_server_that_hides_sizes_is_used_all_the_same(small: Any) -> None:
         assert list((await ours.collect(TICK, read)).shares) == ["a"]
         await ours.close()
 
-    with_small(small, hide)
+    with_small(hide)
 
 
 @pytest.mark.parametrize(
     ("trouble", "reason"),
     [("is_silent", "timeout"), ("is_full", "full"), ("password", "refused")],
 )
-def test_failures_have_a_name_and_end(small: Any, trouble: str, reason: str) -> None:
+def test_failures_have_a_name_and_end(with_small: Tell, trouble: str, reason: str) -> None:
     """A server that is slow, full or locked is named as such, and used again when it is well."""
 
     async def fail(server: Any, port: int) -> None:
@@ -171,10 +174,10 @@ def test_failures_have_a_name_and_end(small: Any, trouble: str, reason: str) -> 
         assert list((await ours.collect(TICK, read)).shares) == ["a"]
         await ours.close()
 
-    with_small(small, fail)
+    with_small(fail)
 
 
-def test_a_server_that_is_away_is_unreachable_until_it_comes_back(small: Any) -> None:
+def test_a_server_that_is_away_is_unreachable_until_it_comes_back(with_small: Tell) -> None:
     """A refused connection is named; a restarted server is used at once."""
 
     async def restart(server: Any, port: int) -> None:
@@ -189,10 +192,10 @@ def test_a_server_that_is_away_is_unreachable_until_it_comes_back(small: Any) ->
         await ours.publish(TICK + 1, Share(counts=b"a"))
         await ours.close()
 
-    with_small(small, restart)
+    with_small(restart)
 
 
-def test_a_password_opens_the_door(small: Any) -> None:
+def test_a_password_opens_the_door(with_small: Tell) -> None:
     """The configured password is sent."""
 
     async def unlock(server: Any, port: int) -> None:
@@ -201,10 +204,10 @@ def test_a_password_opens_the_door(small: Any) -> None:
         await ours.publish(TICK, Share(counts=b"a"))
         await ours.close()
 
-    with_small(small, unlock)
+    with_small(unlock)
 
 
-def test_a_clock_that_is_off_is_measured(small: Any) -> None:
+def test_a_clock_that_is_off_is_measured(with_small: Tell) -> None:
     """The time of the server tells how far our own is off."""
 
     async def compare(server: Any, port: int) -> None:
@@ -214,7 +217,7 @@ def test_a_clock_that_is_off_is_measured(small: Any) -> None:
         assert meeting.skew_s == pytest.approx(30.0, abs=5.0)
         await ours.close()
 
-    with_small(small, compare)
+    with_small(compare)
 
 
 @pytest.mark.slow
@@ -234,20 +237,6 @@ def test_wrong_types_at_the_real_server_are_a_failure(real_redis: int) -> None:
         await ours.close()
 
     asyncio.run(spoil())
-
-
-def with_small(small: Any, story: Callable[[Any, int], Awaitable[None]]) -> None:
-    """Tell a story with a small server."""
-
-    async def told() -> None:
-        server = small()
-        port = await server.start()
-        try:
-            await story(server, port)
-        finally:
-            await server.stop()
-
-    asyncio.run(told())
 
 
 @pytest.mark.slow
