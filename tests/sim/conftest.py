@@ -15,19 +15,12 @@ from functools import cache
 import numpy as np
 import pytest
 
+import judges
 import made
 from proxy.alarms import AlarmSettings
 from proxy.benchmark import Benchmark
 from proxy.monitors import Engine, Monitor
-from proxy.monitors.disagreement import Disagreement
-from proxy.monitors.errors import Errors
-from proxy.monitors.input_drift import InputDrift
-from proxy.monitors.latency import Latency
-from proxy.monitors.output_drift import OutputDrift
 from proxy.monitors.readiness import StableReadiness
-from proxy.monitors.schema import Schema
-from proxy.monitors.settings import Monitors
-from proxy.monitors.throughput import Throughput
 from proxy.monitors.watching import Watching
 from proxy.payload.decode import Decoder
 from proxy.payload.schema import infer
@@ -173,15 +166,8 @@ class Counts:
 
 def monitors(engine: Engine) -> tuple[Monitor, ...]:
     """Give every monitor against the certified benchmark."""
-    settings, known = Monitors(), certified()
     return (
-        InputDrift(settings.input, known, engine),
-        OutputDrift(settings.output, known, engine),
-        Disagreement(settings.agreement, known, engine),
-        Schema(settings.schema, known, engine),
-        Latency(settings.latency, known, engine),
-        Throughput(settings.throughput, known, engine),
-        Errors(settings.errors, known, engine),
+        *judges.against(certified(), engine),
         StableReadiness(engine, has_stable=True),
         Watching(engine),
     )

@@ -9,18 +9,11 @@ import msgspec
 import numpy as np
 import pytest
 
+import judges
 import made
 from proxy.alarms import AlarmSettings
 from proxy.benchmark import Benchmark
-from proxy.monitors import Engine, Monitor
-from proxy.monitors.disagreement import Disagreement
-from proxy.monitors.errors import Errors
-from proxy.monitors.input_drift import InputDrift
-from proxy.monitors.latency import Latency
-from proxy.monitors.output_drift import OutputDrift
-from proxy.monitors.schema import Schema
-from proxy.monitors.settings import Monitors
-from proxy.monitors.throughput import Throughput
+from proxy.monitors import Engine
 from proxy.monitors.watching import Watching
 from proxy.payload.decode import Decoder
 from proxy.payload.schema import infer
@@ -121,17 +114,8 @@ BENCHMARK = certified()
 
 def a_line() -> tuple[Pipeline, Nobody]:
     """Give a line with every monitor that counts."""
-    settings, engine = Monitors(), Engine()
-    monitors: list[Monitor] = [
-        InputDrift(settings.input, BENCHMARK, engine),
-        OutputDrift(settings.output, BENCHMARK, engine),
-        Disagreement(settings.agreement, BENCHMARK, engine),
-        Schema(settings.schema, BENCHMARK, engine),
-        Latency(settings.latency, BENCHMARK, engine),
-        Throughput(settings.throughput, BENCHMARK, engine),
-        Errors(settings.errors, BENCHMARK, engine),
-        Watching(engine),
-    ]
+    engine = Engine()
+    monitors = (*judges.against(BENCHMARK, engine), Watching(engine))
     nobody = Nobody()
     plan = Plan(
         alarms=AlarmSettings(), policy=PolicySettings(), has_stable=True, mirror_fraction=1.0

@@ -11,18 +11,11 @@ from typing import TypeAlias
 import numpy as np
 import pytest
 
+import judges
 import made
 from proxy.benchmark import Benchmark, BenchmarkError, dump, load
 from proxy.certify.sample import keep_sample
-from proxy.monitors import Engine, Monitor
-from proxy.monitors.disagreement import Disagreement
-from proxy.monitors.errors import Errors
-from proxy.monitors.input_drift import InputDrift
-from proxy.monitors.latency import Latency
-from proxy.monitors.output_drift import OutputDrift
-from proxy.monitors.schema import Schema
-from proxy.monitors.settings import Monitors
-from proxy.monitors.throughput import Throughput
+from proxy.monitors import Engine
 from proxy.payload.decode import Decoder
 from proxy.payload.learning import Learned
 from proxy.payload.schema import infer
@@ -113,16 +106,7 @@ def benchmark() -> Benchmark:
 
 def watch(known: Benchmark) -> None:
     """Build every monitor on a benchmark, show it traffic, and let it judge."""
-    settings, engine = Monitors(), Engine(expected_run_length_s=1e6)
-    monitors: tuple[Monitor, ...] = (
-        InputDrift(settings.input, known, engine),
-        OutputDrift(settings.output, known, engine),
-        Disagreement(settings.agreement, known, engine),
-        Schema(settings.schema, known, engine),
-        Latency(settings.latency, known, engine),
-        Throughput(settings.throughput, known, engine),
-        Errors(settings.errors, known, engine),
-    )
+    monitors = judges.against(known, Engine(expected_run_length_s=1e6))
     Decoder(Payload(), Redact(), learned=known.learned)
     rng = np.random.default_rng(1)
     given = {name: values[:50] for name, values in columns(rng).items()}
