@@ -51,11 +51,12 @@ from proxy.watcher.assembly import (
     plan_of,
     read_benchmark,
 )
-from proxy.watcher.desk import Office, WatcherDesk
+from proxy.watcher.desk import WatcherDesk
 from proxy.watcher.forwarding import Forwarding
 from proxy.watcher.hands import Hands, Tools
 from proxy.watcher.membership import membership_of, next_border_s
 from proxy.watcher.memory import Memory, Mind, nonce
+from proxy.watcher.office import Office
 from proxy.watcher.reporting import versions
 from proxy.watcher.samples import Samples
 
@@ -193,6 +194,7 @@ class Watcher:
             self._tasks.spawn("ticks", self._tick_for_ever()),
             self._tasks.spawn("pulse", self._pulse_for_ever()),
             self._tasks.spawn("saving", self._save_for_ever()),
+            self._tasks.spawn("studying", self._collector.study_for_ever()),
             self._tasks.spawn(
                 "explaining", self._explainer.run(self._hands.write, self._metrics.insight)
             ),

@@ -12,11 +12,8 @@ import made
 from proxy import clock
 from proxy.records import (
     AlarmName,
-    AlarmState,
     Fate,
     Model,
-    Position,
-    Pulse,
     Side,
     Truth,
 )
@@ -26,43 +23,6 @@ from proxy.watcher.process import Watcher
 MakeWatcher = Callable[..., Watcher]
 Pass = Callable[[Watcher, range], None]
 START_S = int(clock.now_s())
-
-
-def test_the_status_of_a_fresh_watcher_knows_what_it_does_not_know(
-    make_watcher: MakeWatcher,
-) -> None:
-    """Go, both models in their positions, every alarm inactive, and the missing benchmark told."""
-    status = make_watcher()._desk.status()
-    assert (status.title, status.go) == ("churn-2", True)
-    assert status.headline.startswith("Nothing is wrong as far as is known; not known yet: ")
-    places = [(one.model, one.position, one.ready) for one in status.models]
-    assert places == [
-        (Model.CANDIDATE, Position.SERVING, None),
-        (Model.STABLE, Position.SHADOW, None),
-    ]
-    assert {one.state for one in status.alarms} == {AlarmState.INACTIVE}
-    assert any("certify" in note for note in status.notes)
-    assert status.agreement.estimate is None
-    assert status.agreement.n_pairs == 0
-    msgspec.json.encode(status)
-
-
-def test_a_firing_alarm_stands_in_the_headline(
-    make_watcher: MakeWatcher, pass_unready: Pass
-) -> None:
-    """With its incident, its next step, and first among the alarms; it does not stop a roll-out."""
-    watcher = make_watcher()
-    pass_unready(watcher, range(START_S, START_S + 3))
-    status = watcher._desk.status()
-    assert status.alarms[0].name is AlarmName.STABLE_UNREADY
-    assert status.alarms[0].state is AlarmState.FIRING
-    assert status.alarms[0].next_step
-    assert "Nothing is wrong" not in status.headline
-    assert status.go
-    assert [one.ready for one in status.models] == [True, False]
-    assert status.models[1].reason == "refused"
-    assert status.timeline
-    assert "action" not in {entry.kind for entry in status.timeline if entry.text == ""}
 
 
 def test_a_person_routes_and_gives_the_routing_back(make_watcher: MakeWatcher) -> None:
@@ -148,27 +108,6 @@ def test_a_label_finds_the_prediction_of_its_request(make_watcher: MakeWatcher) 
     told = desk.metrics("")[0].decode()
     assert 'stablehand_labels_total{result="joined"} 1.0' in told
     assert 'stablehand_label_quality{measure="mae",model="candidate",source="labelled"} 0.5' in told
-
-
-def test_running_exchanges_are_counted_over_all_relays(make_watcher: MakeWatcher) -> None:
-    """Two relays, one figure per model and position."""
-    watcher = make_watcher()
-    for worker in (0, 1):
-        watcher._take(
-            Pulse(
-                worker=worker,
-                pid=1,
-                at_s=clock.now_s(),
-                listening=True,
-                draining=False,
-                connections=1,
-                in_flight={"candidate/serving": 2 + worker},
-                lag_s=0.0,
-                epoch=0,
-                dropped={},
-            )
-        )
-    assert watcher._desk._in_flight() == {"candidate/serving": 5}
 
 
 def test_the_details_are_there_for_every_alarm(make_watcher: MakeWatcher) -> None:
