@@ -167,12 +167,10 @@ def _summary(
 ) -> str:
     functional = stream.functionals[index]
     reference, current, value = moved
-    if stream.spokesmen and stream.spokesmen[index]:
-        return (
-            f"{stream.spokesmen[index]}: fits the other columns least of all in {current:.2%} of "
-            f"rows ({reference:.2%} when certified)"
-        )
     if functional.form is Form.SHARE:
+        if stream.spokesmen and stream.spokesmen[index]:
+            named = f"{stream.spokesmen[index]}: fits the other columns least in"
+            return f"{named} {reference:.2%} -> {current:.2%} of rows"
         return f"{stream.name}: {functional.name} {reference:.2%} -> {current:.2%} of rows"
     column = stream.column
     medians = ""

@@ -58,8 +58,12 @@ class SideEvidence(Struct, frozen=True, kw_only=True):
 
 
 def evidence_of(watch: Watch, wording: Wording) -> SideEvidence:
-    """Take out what a watch knows now."""
-    blamed = watch.blamed()
+    """Take out what a watch knows now.
+
+    A stream that is blamed under the name of a column stands for that column.
+    """
+    places = {stream.name: place for place, stream in enumerate(watch.streams)}
+    blamed = list(dict.fromkeys(places[watch.subject(stream)] for stream in watch.blamed()))
     rest = [stream for stream in range(len(watch.streams)) if stream not in blamed]
     rest.sort(key=lambda stream: -watch.stream_evidence(stream))
     chosen = (blamed + rest)[:MAX_COLUMNS]

@@ -66,3 +66,24 @@ def test_an_open_interval_says_nothing() -> None:
     """JSON has no infinity, and a person nothing from it."""
     assert finite((-np.inf, 1.0)) is None
     assert finite((0.0, 1.0)) == (0.0, 1.0)
+
+
+def test_a_column_that_rows_name_stands_for_itself() -> None:
+    """b is blamed for fitting nothing any more: its own histogram comes first, and is blamed."""
+    rng = np.random.default_rng(6)
+
+    def alike(n: int) -> dict[str, list[Scalar]]:
+        common = rng.normal(size=n)
+        return {name: (common + rng.normal(size=n) / 7).tolist() for name in ("a", "b", "c")}
+
+    profile = build_profile(alike(5000), rng, ordered=False)
+    rule = DriftRule(tolerance=Tolerance(effect=0.1))
+    watch = ProfileWatch(profile, rule, Certainty(run_length_ticks=1e6))
+    for _ in range(20):
+        rows = alike(50)
+        rows["b"] = rng.permutation(np.array(rows["b"])).tolist()
+        watch.count(made.rows(rows))
+        watch.tick()
+    found = evidence_of(watch.watch, WORDING)
+    assert [one.column.name for one in found.columns if one.blamed] == ["b"]
+    assert found.profiles[0].name == "b"

@@ -206,7 +206,7 @@ def test_a_column_that_lost_its_relation_is_blamed_by_its_name() -> None:
     wording = Wording(name=AlarmName.INPUT_DRIFT, rows="rows", min_rows=100, tick_s=1.0)
     finding = conclude(watched.watch, wording, 0.0, Verdict.OK)
     assert finding.subject == "b"
-    assert finding.reason.startswith("b: fits the other columns least of all in ")
+    assert finding.reason.startswith("b: fits the other columns least in ")
 
 
 def test_too_few_rows_name_nobody() -> None:
