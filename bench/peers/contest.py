@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
@@ -30,6 +31,23 @@ ANY_COLUMN: Final = 0.0
 NEVER: Final[list[int | None]] = [None] * streams.N_REPLICATES
 HOUR: Final = 6_000
 TEN_MINUTES: Final = 1_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Library:
+    """A library that judges windows, and how much of the months it is shown."""
+
+    peer: str
+    package: str
+    """What the version is asked of."""
+    settings: str
+    """How the library is set, in words."""
+    make: Maker
+    looks: dict[int, dict[str, int]]
+    """By the rows of a window, by scenario: looks to take, evenly spread over the month; over one
+    day for the wave, so that every hour is seen."""
+    rules: dict[str, float] = field(default_factory=lambda: {"any column": ANY_COLUMN})
+    """By name: the share of the columns that must be flagged for an alarm."""
 
 
 @dataclass(kw_only=True)
@@ -57,25 +75,28 @@ class Entry:
     checksum: str = field(default_factory=streams.checksum)
 
 
-def judge_windows(
-    plain: Entry, make: Maker, n_looks: dict[str, int], rules: dict[str, float]
-) -> list[Entry]:
-    """Let a library that judges windows look at parts of the months and at the faults.
+def run(library: Library, **more: object) -> None:
+    """Let a library look at windows of each size, and write down what came of it."""
+    entries = [entry for rows in library.looks for entry in judge_windows(library, rows)]
+    write(entries, **more)
 
-    Args:
-        plain: what is known beforehand.
-        make: the library.
-        n_looks: by scenario: looks to take, evenly spread over the month; over one day for the
-            wave, so that every hour is seen.
-        rules: by name: the share of the columns that must be flagged for an alarm.
+
+def judge_windows(library: Library, rows: int) -> list[Entry]:
+    """Let a library look at parts of the months and at the faults.
 
     Returns:
         One entry per rule, all from the same looks.
     """
-    rows, spent = plain.rows_per_look, 0.0
+    n_looks, spent = library.looks[rows], 0.0
+    plain = Entry(
+        peer=library.peer,
+        version=version(library.package),
+        settings=library.settings,
+        rows_per_look=rows,
+    )
     flags: dict[str, list[Flags]] = {}
     for scenario, looks in n_looks.items():
-        judge = make(streams.reference(scenario))
+        judge = library.make(streams.reference(scenario))
         span = streams.BLOCKS_PER_DAY if scenario == "daily wave" else streams.BLOCKS_PER_MONTH
         flags[scenario] = []
         for look in range(looks):
@@ -84,9 +105,9 @@ def judge_windows(
             flags[scenario].append(judge(window))
             spent += time.process_time() - began
     cpu_ms = spent / sum(n_looks.values()) / rows * 1e6
-    found = find_faults(make(streams.panel_reference()), rows)
+    found = find_faults(library.make(streams.panel_reference()), rows)
     entries = []
-    for rule, needed in rules.items():
+    for rule, needed in library.rules.items():
         entry = replace(plain, rule=rule, cpu_ms=cpu_ms, alarms={}, share={}, looks=n_looks)
         # A fault of one column in fifty is never seen by a rule that asks for half of them.
         entry.rows_to_alarm = found if needed == ANY_COLUMN else dict.fromkeys(found, NEVER)

@@ -8,8 +8,6 @@ The licence is the Business Source Licence.
 
 from __future__ import annotations
 
-from importlib.metadata import version
-
 import contest
 import numpy as np
 import streams
@@ -46,20 +44,13 @@ def online() -> str:
     return f"CVMDriftOnline takes an expected run time of {rows:,} rows"
 
 
-def main() -> None:
-    """Run both sizes of window, and ask the online detector."""
-    entries: list[contest.Entry] = []
-    for rows, looks in LOOKS.items():
-        plain = contest.Entry(
-            peer="alibi-detect",
-            version=version("alibi-detect"),
-            settings="KSDrift, p_val .05, Bonferroni",
-            rows_per_look=rows,
-        )
-        rules = {"any column": contest.ANY_COLUMN}
-        entries += contest.judge_windows(plain, make, looks, rules)
-    contest.write(entries, note=online())
-
+LIBRARY = contest.Library(
+    peer="alibi-detect",
+    package="alibi-detect",
+    settings="KSDrift, p_val .05, Bonferroni",
+    make=make,
+    looks=LOOKS,
+)
 
 if __name__ == "__main__":
-    main()
+    contest.run(LIBRARY, note=online())

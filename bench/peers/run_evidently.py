@@ -8,25 +8,18 @@ rule for looking again and again.
 
 from __future__ import annotations
 
-from importlib.metadata import version
-
 import contest
 import numpy as np
-import pandas as pd
 import streams
 from evidently import Report
 from evidently.presets import DataDriftPreset
+from frames import table
 
 LOOKS = {
     contest.TEN_MINUTES: {"unchanged": 12, "0.05 sd on all": 4, "daily wave": 6},
     contest.HOUR: {"unchanged": 8, "0.05 sd on all": 4, "daily wave": 6},
 }
 """A report takes seconds."""
-
-
-def table(rows: streams.Floats) -> pd.DataFrame:
-    """Give rows as a data frame."""
-    return pd.DataFrame(rows, columns=[f"x{place}" for place in range(rows.shape[1])])
 
 
 def make(reference: streams.Floats) -> contest.Judge:
@@ -45,20 +38,15 @@ def make(reference: streams.Floats) -> contest.Judge:
     return judge
 
 
-def main() -> None:
-    """Run both sizes of window; the rule for the data set follows from the same reports."""
-    entries: list[contest.Entry] = []
-    for rows, looks in LOOKS.items():
-        plain = contest.Entry(
-            peer="Evidently",
-            version=version("evidently"),
-            settings="DataDriftPreset, defaults",
-            rows_per_look=rows,
-        )
-        rules = {"any column": contest.ANY_COLUMN, "half of the columns": 0.5}
-        entries += contest.judge_windows(plain, make, looks, rules)
-    contest.write(entries)
-
+LIBRARY = contest.Library(
+    peer="Evidently",
+    package="evidently",
+    settings="DataDriftPreset, defaults",
+    make=make,
+    looks=LOOKS,
+    rules={"any column": contest.ANY_COLUMN, "half of the columns": 0.5},
+)
+"""The rule for the data set follows from the same reports."""
 
 if __name__ == "__main__":
-    main()
+    contest.run(LIBRARY)

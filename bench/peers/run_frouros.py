@@ -7,8 +7,6 @@ again, are left to the user.
 
 from __future__ import annotations
 
-from importlib.metadata import version
-
 import contest
 import numpy as np
 import streams
@@ -34,20 +32,13 @@ def make(reference: streams.Floats) -> contest.Judge:
     return judge
 
 
-def main() -> None:
-    """Run both sizes of window."""
-    entries: list[contest.Entry] = []
-    for rows, looks in LOOKS.items():
-        plain = contest.Entry(
-            peer="Frouros",
-            version=version("frouros"),
-            settings="KSTest, p at most .001",
-            rows_per_look=rows,
-        )
-        rules = {"any column": contest.ANY_COLUMN}
-        entries += contest.judge_windows(plain, make, looks, rules)
-    contest.write(entries)
-
+LIBRARY = contest.Library(
+    peer="Frouros",
+    package="frouros",
+    settings="KSTest, p at most .001",
+    make=make,
+    looks=LOOKS,
+)
 
 if __name__ == "__main__":
-    main()
+    contest.run(LIBRARY)

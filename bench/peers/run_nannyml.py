@@ -9,20 +9,13 @@ which the documentation advises against (at least six).
 
 from __future__ import annotations
 
-from importlib.metadata import version
-
 import contest
 import nannyml
 import numpy as np
-import pandas as pd
 import streams
+from frames import table
 
-LOOKS = {"unchanged": 144, "0.05 sd on all": 48, "daily wave": 48}
-
-
-def table(rows: streams.Floats) -> pd.DataFrame:
-    """Give rows as a data frame."""
-    return pd.DataFrame(rows, columns=[f"x{place:02}" for place in range(rows.shape[1])])
+LOOKS = {contest.TEN_MINUTES: {"unchanged": 144, "0.05 sd on all": 48, "daily wave": 48}}
 
 
 def make(reference: streams.Floats) -> contest.Judge:
@@ -40,17 +33,13 @@ def make(reference: streams.Floats) -> contest.Judge:
     return judge
 
 
-def main() -> None:
-    """Run the default size of chunks."""
-    plain = contest.Entry(
-        peer="NannyML",
-        version=version("nannyml"),
-        settings="UnivariateDriftCalculator, defaults, chunks of 1,000 rows",
-        rows_per_look=contest.TEN_MINUTES,
-    )
-    rules = {"any column": contest.ANY_COLUMN}
-    contest.write(contest.judge_windows(plain, make, LOOKS, rules))
-
+LIBRARY = contest.Library(
+    peer="NannyML",
+    package="nannyml",
+    settings="UnivariateDriftCalculator, defaults, chunks of 1,000 rows",
+    make=make,
+    looks=LOOKS,
+)
 
 if __name__ == "__main__":
-    main()
+    contest.run(LIBRARY)

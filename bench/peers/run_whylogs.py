@@ -7,24 +7,17 @@ p-value of .05. Profiles are made per hour or per day; it has no rule for lookin
 
 from __future__ import annotations
 
-from importlib.metadata import version
-
 import contest
 import numpy as np
-import pandas as pd
 import streams
 import whylogs
+from frames import table
 from whylogs.viz.drift.column_drift_algorithms import calculate_drift_scores
 
 LOOKS = {
     contest.TEN_MINUTES: {"unchanged": 144, "0.05 sd on all": 48, "daily wave": 48},
     contest.HOUR: {"unchanged": 72, "0.05 sd on all": 24, "daily wave": 24},
 }
-
-
-def table(rows: streams.Floats) -> pd.DataFrame:
-    """Give rows as a data frame."""
-    return pd.DataFrame(rows, columns=[f"x{place:02}" for place in range(rows.shape[1])])
 
 
 def make(reference: streams.Floats) -> contest.Judge:
@@ -40,20 +33,13 @@ def make(reference: streams.Floats) -> contest.Judge:
     return judge
 
 
-def main() -> None:
-    """Run both sizes of window."""
-    entries: list[contest.Entry] = []
-    for rows, looks in LOOKS.items():
-        plain = contest.Entry(
-            peer="whylogs",
-            version=version("whylogs"),
-            settings="calculate_drift_scores, default thresholds",
-            rows_per_look=rows,
-        )
-        rules = {"any column": contest.ANY_COLUMN}
-        entries += contest.judge_windows(plain, make, looks, rules)
-    contest.write(entries)
-
+LIBRARY = contest.Library(
+    peer="whylogs",
+    package="whylogs",
+    settings="calculate_drift_scores, default thresholds",
+    make=make,
+    looks=LOOKS,
+)
 
 if __name__ == "__main__":
-    main()
+    contest.run(LIBRARY)
