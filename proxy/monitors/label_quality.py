@@ -213,10 +213,10 @@ class LabelQuality:
 
     def _take(self, asked: Asked, values: Mapping[int, Scalar], scored: ByPlace) -> None:
         """Let rows that were told now count, as evidence and in the figures."""
-        for place, row in scored.items():
+        for row in scored.values():
             self._losses.put(row, tuple(row))
-            asked.told[place] = values[place]
         scoring.add(self._labelled, asked, values, scored)
+        self._store.tell(asked, {place: values[place] for place in scored})
 
     def _score_late(self, asked: Asked, model: Model) -> None:
         """Score an answer that came after its truth, beside the other one where it is certified."""

@@ -244,7 +244,8 @@ class LabelSettings:
     """Predicted rows that wait. Default 30,000. When full, every second one is let go, whatever its
     age, so that late labels are not at a disadvantage."""
     max_bytes: Count = 33_554_432
-    """Bytes that waiting rows may take, about. Default: 32 MiB."""
+    """Bytes that waiting rows may take with their ids, texts and labels, about. Default: 32 MiB.
+    Labels that wait for their prediction have a quarter as much beside it."""
     max_rows_per_exchange: Count = 100
     """Rows of one request that wait; of a larger batch they are chosen evenly. Default 100."""
     window: Count = 2000

@@ -5,7 +5,8 @@ How many of them wait, and which are let go, is `labels`; what a truth comes to 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from msgspec import Struct
@@ -17,6 +18,8 @@ ENTRY_BYTES: Final = 700
 """What a request costs beside its ids and rows: objects, tables and their places, as measured."""
 ID_BYTES: Final = 150
 ROW_BYTES: Final = 130
+TRUTH_BYTES: Final = 100
+"""What a told truth costs beside its text."""
 
 
 class Asked(Struct):
@@ -66,8 +69,19 @@ class Asked(Struct):
         return (
             ENTRY_BYTES
             + sum(ID_BYTES + len(one) for one in self.ids)
-            + sum(ROW_BYTES + len(one.shares) for one in rows)
+            + sum(ROW_BYTES + len(one.shares) + text_bytes(one.value) for one in rows)
+            + truths_size(self.told.values())
         )
+
+
+def truths_size(values: Iterable[Scalar]) -> int:
+    """Give about how many bytes truths take."""
+    return sum(TRUTH_BYTES + text_bytes(one) for one in values)
+
+
+def text_bytes(value: Scalar) -> int:
+    """Give how many bytes a text takes; 0 for what is none."""
+    return sys.getsizeof(value) if isinstance(value, str) else 0
 
 
 def values_of(asked: Asked, truth: Truth) -> Mapping[int, Scalar]:

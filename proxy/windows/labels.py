@@ -10,7 +10,7 @@ weigh the more. Letting the oldest go instead would leave only labels that come 
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Final
 
@@ -18,17 +18,23 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
-from proxy.records import Fate, Model, Truth
+from proxy.records import Fate, Model, Scalar, Truth
 from proxy.stats.quality.target import Answer
-from proxy.windows.asked import ID_BYTES, Asked
+from proxy.windows.asked import ID_BYTES, Asked, truths_size
 
 MAX_EARLY: Final = 10_000
 """Values that wait for their prediction: one full call."""
+EARLY_PART: Final = 0.25
+"""Bytes that these may take, as a part of those for predictions, and beside them."""
+EARLY_BYTES: Final = 600
+"""What a truth that waits costs beside its id and values."""
 MAX_LEVEL: Final = 40
 DELAYS: Final = 1000
 """Delays that the median rests on."""
 SAVED_REQUESTS: Final = 2000
 """Requests that outlive a restart: they are written every few seconds, so they must be few."""
+SAVED_BYTES: Final = 4 * 1024 * 1024
+"""Bytes that these may take in memory; written, they are a quarter of it or less."""
 HEX_DIGITS: Final = 16
 _MIX: Final = 0x9E3779B97F4A7C15
 _MASK: Final = (1 << 64) - 1
@@ -68,8 +74,10 @@ class LabelStore:
         self._by_id: dict[str, int] = {}
         self._shared: dict[str, int] = {}
         """Ids that several waiting requests came under, with their number."""
-        self._early: OrderedDict[str, list[tuple[float, Truth]]] = OrderedDict()
+        self._early: OrderedDict[str, dict[int | None, tuple[float, Truth]]] = OrderedDict()
+        """By id, then by row: when it came, and what it says."""
         self.n_early = 0
+        self.early_bytes = 0
         self.n_rows = 0
         self.n_bytes = 0
         self.level = 0
@@ -145,21 +153,34 @@ class LabelStore:
     def wait(self, truth: Truth, now_s: float) -> Fate:
         """Keep a truth whose prediction is not known yet; say what became of it."""
         too_old = now_s - truth.at_s > self._room.early_s
-        if too_old or self.n_early + _n_values(truth) > MAX_EARLY:
+        n, size = _n_values(truth), _early_size(truth)
+        is_full = (
+            self.n_early + n > MAX_EARLY
+            or self.early_bytes + size > EARLY_PART * self._room.max_bytes
+        )
+        if too_old or is_full:
             return Fate.UNKNOWN
-        waiting = self._early.setdefault(truth.id, [])
-        for _, other in waiting:
-            if other.row == truth.row:
-                return Fate.DUPLICATE if other.value == truth.value else Fate.CONTRADICTORY
-        waiting.append((now_s, truth))
-        self.n_early += _n_values(truth)
+        waiting = self._early.setdefault(truth.id, {})
+        if truth.row in waiting:
+            _, other = waiting[truth.row]
+            return Fate.DUPLICATE if other.value == truth.value else Fate.CONTRADICTORY
+        waiting[truth.row] = (now_s, truth)
+        self.n_early += n
+        self.early_bytes += size
         return Fate.WAITING
 
     def early(self, ids: Sequence[str]) -> list[Truth]:
         """Take the truths that came before a prediction of these ids."""
-        found = [truth for one in ids for _, truth in self._early.pop(one, ())]
-        self.n_early -= sum(map(_n_values, found))
+        found = [truth for one in ids for _, truth in self._early.pop(one, {}).values()]
+        self._let_early_go(found)
         return found
+
+    def tell(self, asked: Asked, values: Mapping[int, Scalar]) -> None:
+        """Note the truths of a request, by place in its answers."""
+        asked.told.update(values)
+        if self._asked.get(asked.key) is asked:
+            self.n_bytes += truths_size(values.values())
+            self._make_room()
 
     def joined(self, delay_s: float) -> None:
         """Note how long a truth took."""
@@ -178,9 +199,10 @@ class LabelStore:
         n_before = self.n_early
         while self._early:
             name, waiting = next(iter(self._early.items()))
-            if now_s - waiting[0][0] <= self._room.early_s:
+            came_s, _ = next(iter(waiting.values()))
+            if now_s - came_s <= self._room.early_s:
                 break
-            self.n_early -= sum(_n_values(truth) for _, truth in self._early.pop(name))
+            self._let_early_go([truth for _, truth in self._early.pop(name).values()])
         if self.level and 4 * max(self.n_rows / self._rows, self.n_bytes / self._bytes) < 1:
             self.level -= 1
         return n_before - self.n_early
@@ -217,6 +239,7 @@ class LabelStore:
             "bytes": self.n_bytes,
             "kept_share": 2.0**-self.level,
             "early_labels": self.n_early,
+            "early_bytes": self.early_bytes,
             "lost": asdict(self.lost),
             "delay_s": None if delays is None else {"median": delays[0], "p90": delays[1]},
         }
@@ -246,6 +269,10 @@ class LabelStore:
         for asked in self._asked.values():
             asked.level = max(asked.level, self.level)
 
+    def _let_early_go(self, truths: Sequence[Truth]) -> None:
+        self.n_early -= sum(map(_n_values, truths))
+        self.early_bytes -= sum(map(_early_size, truths))
+
     def _drop(self, key: int) -> None:
         asked = self._asked.pop(key)
         self.n_bytes -= asked.size()
@@ -262,7 +289,7 @@ class LabelStore:
     # What survives a restart.
 
     def save(self, offset_s: float, most: int = SAVED_REQUESTS) -> bytes:
-        """Give the requests as bytes, evenly thinned to the `most` that may be saved.
+        """Give the requests as bytes, evenly thinned to `most` and to what may be written.
 
         `offset_s` turns times into those of UTC, since the host's clock may begin anew.
         """
@@ -270,7 +297,9 @@ class LabelStore:
         while n > most:
             level, n = level + 1, n // 2
         kept = [one for one in self._asked.values() if _is_kept(one.key, level)]
-        while len(kept) > most and level < MAX_LEVEL:
+        while level < MAX_LEVEL and (
+            len(kept) > most or sum(one.size() for one in kept) > SAVED_BYTES
+        ):
             level += 1
             kept = [one for one in kept if _is_kept(one.key, level)]
         requests = [msgspec.structs.replace(one, at_s=one.at_s + offset_s) for one in kept]
@@ -309,6 +338,11 @@ class _Saved(Struct, frozen=True):
 
 def _n_values(truth: Truth) -> int:
     return len(truth.value) if isinstance(truth.value, list) else 1
+
+
+def _early_size(truth: Truth) -> int:
+    values = truth.value if isinstance(truth.value, list) else [truth.value]
+    return EARLY_BYTES + len(truth.id) + truths_size(values)
 
 
 def _is_kept(key: int, level: int) -> bool:

@@ -45,3 +45,13 @@ def test_a_value_of_a_list_that_is_missing_says_nothing_of_its_row() -> None:
     assert values_of(asked, truth("a", [1, None, 0])) == {0: 1, 2: 0}
     with pytest.raises(ValueError, match="all are missing"):
         values_of(asked, truth("a", [None] * 3))
+
+
+def test_texts_count_in_its_size_in_any_alphabet() -> None:
+    """Predicted or told; a number costs as much as any other."""
+    plain = Asked(1, 0.0, 0, n=1, answers={Model.CANDIDATE: [Answer(1.0)]}, told={0: 1})
+    for text in ("x" * 1000, "\N{GREEK SMALL LETTER MU}" * 500):
+        predicted = Asked(1, 0.0, 0, n=1, answers={Model.CANDIDATE: [Answer(text)]}, told={0: 1})
+        told = Asked(1, 0.0, 0, n=1, answers={Model.CANDIDATE: [Answer(1.0)]}, told={0: text})
+        assert predicted.size() == told.size()
+        assert 1000 <= told.size() - plain.size() < 1100

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from proxy.records import Fate, Model, Truth
 from proxy.stats.quality.target import Answer
 from proxy.windows.asked import Asked
-from proxy.windows.labels import MAX_EARLY, SAVED_REQUESTS, LabelStore, Room
+from proxy.windows.labels import MAX_EARLY, SAVED_BYTES, SAVED_REQUESTS, LabelStore, Room
 
 ROOM = Room(max_rows=1000, max_bytes=10_000_000, horizon_s=3600.0, early_s=60.0)
 
@@ -59,7 +59,7 @@ def test_what_is_older_than_the_horizon_is_let_go_and_counted() -> None:
     for key in (1, 2):
         asked = put(store, key, 0.0, f"id-{key}")
         assert asked is not None
-    asked.told[0] = 1
+    store.tell(asked, {0: 1})
     store.expire(3600.0)
     assert len(store) == 2
     store.expire(3600.1)
@@ -99,6 +99,62 @@ def test_bytes_are_bounded_too() -> None:
     small = LabelStore(Room(max_rows=10, max_bytes=100, horizon_s=9.0, early_s=9.0))
     put(small, 1, 0.0, "too-large")
     assert len(small) == 0
+
+
+def test_texts_count_in_the_bytes_whether_predicted_or_told() -> None:
+    """Long answers and long labels take the room of many short ones; the books stay right."""
+    room = Room(max_rows=100_000, max_bytes=100_000, horizon_s=3600.0, early_s=60.0)
+    for predicted, told in (
+        ("x" * 5000, "a"),
+        ("a", "x" * 5000),
+        ("a", "\N{GREEK SMALL LETTER MU}" * 2500),
+    ):
+        store = LabelStore(room)
+        for key in range(500):
+            asked = store.ask(key, float(key))
+            if asked is None:
+                continue
+            asked.n = 1
+            store.answer(asked, Model.CANDIDATE, [Answer(predicted)], 1.0)
+            store.tell(asked, {0: told})
+            assert store.n_bytes == sum(one.size() for one in store) <= 100_000
+        assert 4 < len(store) < 20
+        store.expire(1e6)
+        assert (len(store), store.n_bytes) == (0, 0)
+
+
+def test_a_truth_that_is_told_of_a_request_that_was_let_go_costs_nothing() -> None:
+    """Its request may have gone to make room for it; the books must not follow it."""
+    store = LabelStore(ROOM)
+    asked = put(store, 1, 0.0, "a")
+    assert asked is not None
+    store.expire(1e6)
+    store.tell(asked, {0: "x" * 1000})
+    assert (len(store), store.n_bytes) == (0, 0)
+
+
+def test_truths_that_wait_are_bounded_in_bytes_too() -> None:
+    """A quarter of the room beside it: a flood of long texts is not kept, and leaves nothing."""
+    store = LabelStore(Room(max_rows=10, max_bytes=100_000, horizon_s=9.0, early_s=60.0))
+    fates = [store.wait(truth(f"id-{i}", "x" * 5000), 0.0) for i in range(100)]
+    assert fates.count(Fate.WAITING) == 4
+    assert 20_000 < store.early_bytes <= 25_000
+    store.early(("id-0",))
+    assert store.wait(truth("id-5", "x" * 5000), 0.0) is Fate.WAITING
+    store.expire(100.0)
+    assert (store.n_early, store.early_bytes) == (0, 0)
+
+
+def test_what_is_saved_is_bounded_in_bytes() -> None:
+    """Few requests with long texts fill a state file, too, and it is written every few seconds."""
+    store = LabelStore(ROOM)
+    for key in range(1, 500):
+        asked = store.ask(key, float(key))
+        assert asked is not None
+        asked.n = 1
+        store.answer(asked, Model.CANDIDATE, [Answer("x" * 15_000)], 1.0)
+    assert len(store) == 499
+    assert len(store.save(0.0)) <= SAVED_BYTES
 
 
 def test_the_room_is_used_again_when_the_flood_is_over() -> None:
@@ -150,7 +206,7 @@ def test_coverage_looks_only_at_what_is_old_enough_for_a_label() -> None:
         asked = put(store, key, float(key), f"id-{key}")
         assert asked is not None
         if key < 10 and key % 2:
-            asked.told[0] = 1
+            store.tell(asked, {0: 1})
     for delay_s in (5.0, 10.0, 15.0):
         store.joined(delay_s)
     assert store.delays_s() == pytest.approx((10.0, 14.0))
@@ -164,7 +220,7 @@ def test_what_waits_outlives_a_restart_on_another_clock() -> None:
     for key in range(3):
         asked = put(store, key, 100.0 + key, f"id-{key}", "shared")
         assert asked is not None
-    asked.told[0] = "x"
+    store.tell(asked, {0: "x"})
     store.joined(30.0)
     raw = store.save(5000.0)
     other = LabelStore(ROOM)
@@ -224,6 +280,7 @@ STEPS = st.lists(
         st.tuples(st.just("expire"), st.integers(0, 400), st.just(""), st.just(0)),
         st.tuples(st.just("use"), st.integers(1, 10), st.just(""), st.just(0)),
         st.tuples(st.just("wait"), st.integers(0, 9), st.sampled_from("abcdef"), st.integers(1, 9)),
+        st.tuples(st.just("tell"), st.integers(1, 60), st.text("x", max_size=99), st.just(0)),
         st.tuples(st.just("early"), st.just(0), st.sampled_from("abcdef"), st.just(0)),
     ),
     max_size=80,
@@ -245,6 +302,11 @@ def test_whatever_comes_the_books_are_right(steps: list[tuple[str, int, str, int
                 store.expire(now_s)
             case "use":
                 store.use(number / 10)
+            case "tell":
+                found = store.find(f"own-{number}")
+                if isinstance(found, Asked):
+                    new = {place: name for place in range(found.n) if place not in found.told}
+                    store.tell(found, new)
             case "wait":
                 store.wait(truth(name, [1] * n, row=number, at_s=now_s), now_s)
             case _:
@@ -254,8 +316,9 @@ def test_whatever_comes_the_books_are_right(steps: list[tuple[str, int, str, int
         assert store.n_bytes == sum(one.size() for one in waiting) <= 20_000
         assert set(store._by_id) == {one for asked in waiting for one in asked.ids}
         assert set(store._shared) <= set(store._by_id)
-        early = [truth for kept in store._early.values() for _, truth in kept]
+        early = [truth for kept in store._early.values() for _, truth in kept.values()]
         assert store.n_early == sum(len(one.value) for one in early)  # type: ignore[arg-type]  # lists
+        assert (store.early_bytes > 0) == bool(early)
     store.expire(now_s + 1000.0)
     assert (store.n_rows, store.n_bytes, store.n_early) == (0, 0, 0)
     assert (store._by_id, store._shared) == ({}, {})
