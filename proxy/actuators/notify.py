@@ -8,10 +8,12 @@ word on each incident instead of the whole story.
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeAlias
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -23,6 +25,8 @@ from proxy.actuators.receivers import WRITERS
 from proxy.actuators.receivers.alertmanager import RESEND_AFTER_S
 from proxy.actuators.settings import AlertsSettings, Receiver
 from proxy.tasks import TaskGroup
+
+log = logging.getLogger(__name__)
 
 Count: TypeAlias = Callable[[str, str], None]
 """Told (receiver, result); results are `sent`, `failed` (will be tried again), `rejected`,
@@ -47,6 +51,7 @@ class Notifier:
         self._settings = settings
         self._receivers = {it.name: it for it in settings.receivers}
         self._outbox = Outbox(outbox_path, settings.max_waiting)
+        self._outbox.keep_only(self._receivers)
         self._count = count
         self._resend_after_s = resend_after_s
         self._wakes = {name: asyncio.Event() for name in self._receivers}
@@ -84,6 +89,15 @@ class Notifier:
         """Give who heard of an incident that is not over."""
         return self._outbox.told(incident)
 
+    def troubles(self) -> list[str]:
+        """Say what keeps people from being told, a sentence for each receiver; empty: nothing."""
+        troubles = [self._outbox.trouble] if self._outbox.trouble else []
+        for name, error in self.last_error.items():
+            n = len(self._outbox.waiting(name))
+            left = f"it is tried again, {n} waiting" if n else "what it refused is given up"
+            troubles.append(f"the receiver {name} could not be told: {error}; {left}")
+        return troubles
+
     def waiting(self) -> dict[str, int]:
         """Give how many notices wait, by receiver."""
         return {name: len(self._outbox.waiting(name)) for name in self._receivers}
@@ -110,11 +124,21 @@ class Notifier:
             if not entries:
                 await wake.wait()
                 continue
-            if await self._deliver(entries[0], receiver):
+            if await self._try(entries[0], receiver):
                 n_failures = 0
                 continue
             n_failures += 1
             await asyncio.sleep(self._pause_s(n_failures))
+
+    async def _try(self, entry: Entry, receiver: Receiver) -> bool:
+        """Try one delivery; a bug in it costs a try, never the deliveries to come."""
+        try:
+            return await self._deliver(entry, receiver)
+        except Exception as error:
+            log.exception("a notice for %s could not be sent", receiver.name)
+            self.last_error[receiver.name] = type(error).__name__
+            self._count(receiver.name, "failed")
+            return False
 
     async def _deliver(self, entry: Entry, receiver: Receiver) -> bool:
         """Try one delivery; true when it is settled, one way or the other."""
@@ -128,11 +152,18 @@ class Notifier:
         if reply.ok:
             self.last_error.pop(receiver.name, None)
             return self._settle(entry, receiver, "sent")
-        self.last_error[receiver.name] = _words(reply)
+        self._note(receiver, reply)
         if reply.is_final:
             return self._settle(entry, receiver, "rejected")
         self._count(receiver.name, "failed")
         return False
+
+    def _note(self, receiver: Receiver, reply: Reply) -> None:
+        """Keep why a try failed, and log it when it is another reason than before."""
+        words = _words(reply, receiver)
+        if self.last_error.get(receiver.name) != words:
+            log.warning("the receiver %s could not be told: %s", receiver.name, words)
+        self.last_error[receiver.name] = words
 
     def _settle(self, entry: Entry, receiver: Receiver, result: str) -> bool:
         self._outbox.done(entry, receiver.name)
@@ -172,5 +203,10 @@ def _wants(receiver: Receiver, notice: Notice) -> bool:
     return _SEVERITIES.index(notice.severity) >= _SEVERITIES.index(receiver.min_severity)
 
 
-def _words(reply: Reply) -> str:
-    return f"{reply.error} ({reply.text.strip()})" if reply.text.strip() else reply.error
+def _words(reply: Reply, receiver: Receiver) -> str:
+    """Say why a try failed, with the receiver's words unless they quote what is secret."""
+    text = " ".join(reply.text.split())
+    parts = urlsplit(receiver.url)
+    secrets = (parts.path.strip("/"), parts.query, receiver.token, receiver.routing_key)
+    is_telling = any(secret and secret in text for secret in secrets)
+    return reply.error if is_telling or not text else f"{reply.error} ({text})"

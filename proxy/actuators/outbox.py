@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
@@ -56,6 +57,8 @@ class Outbox:
         self._memory = _Memory()
         self.n_unsaved = 0
         """Writes that the disk refused."""
+        self.trouble = ""
+        """Why the last write failed; empty when it did not."""
         self._read()
 
     def __len__(self) -> int:
@@ -95,6 +98,14 @@ class Outbox:
             self._store(name, msgspec.structs.replace(current, receivers=left))
         else:
             self._drop(name)
+
+    def keep_only(self, receivers: Collection[str]) -> None:
+        """Let go of receivers that are configured no longer: nobody would deliver to them."""
+        for entry in tuple(self._entries.values()):
+            for name in entry.receivers:
+                if name not in receivers:
+                    log.info("outbox: %s is no receiver any more; not told %s", name, entry.number)
+                    self.done(entry, name)
 
     def open_notices(self) -> tuple[Notice, ...]:
         """Give the last words on every incident that is not over, for receivers that forget."""
@@ -139,11 +150,14 @@ class Outbox:
             replace_file(self._path / name, raw)
         except OSError as error:
             self._count(error)
+        else:
+            self.trouble = ""
 
     def _count(self, error: OSError) -> None:
         if self.n_unsaved == 0:
             log.warning("outbox: %s; undelivered alerts are in memory only", error.strerror)
         self.n_unsaved += 1
+        self.trouble = f"undelivered alerts cannot be kept on disk: {error.strerror}"
 
     def _read(self) -> None:
         try:

@@ -49,7 +49,7 @@ class StateFile:
             if not self.n_failed or not self.trouble:
                 log.warning("state file %s cannot be written: %s", self.path, error.strerror)
             self.n_failed += 1
-            self.trouble = f"{self.path.name} cannot be written: {error.strerror}"
+            self.trouble = f"the file {self.path.name} cannot be written ({error.strerror})"
             return False
         self.trouble = ""
         return True

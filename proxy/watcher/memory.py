@@ -81,8 +81,15 @@ class Memory:
         self._mind.pager.restore(saved.pager, delta_s)
         return self._mind.pipeline.restore(saved.pipeline, delta_s)
 
+    @property
+    def trouble(self) -> str:
+        """Why the last writing failed, and what that means; empty when it did not."""
+        if not self._file.trouble:
+            return ""
+        return f"{self._file.trouble}: a restart would go on from an older state"
+
     def save(self) -> None:
-        """Write down what the next life needs; a bad disk is told in the state file's trouble."""
+        """Write down what the next life needs; a bad disk is told in `trouble`."""
         saved = _Saved(
             boot=clock.boot_id(),
             saved_s=clock.now_s(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from proxy.actuators.notify import Notifier
 from proxy.config import Loaded
 from proxy.pipeline import Pipeline
 from proxy.records import AlarmName, Insight, Pulse
@@ -13,6 +14,7 @@ from proxy.telemetry.metrics import Metrics
 from proxy.telemetry.traffic import Traffic
 from proxy.watcher.collector import Collector
 from proxy.watcher.hands import Hands
+from proxy.watcher.memory import Memory
 from proxy.watcher.samples import Samples
 
 
@@ -24,6 +26,8 @@ class Office:
     pipeline: Pipeline
     hands: Hands
     journal: Journal
+    memory: Memory
+    notifier: Notifier
     metrics: Metrics
     traffic: Traffic
     samples: Samples

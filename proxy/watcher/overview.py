@@ -201,11 +201,11 @@ def _fleet(office: Office) -> FleetState | None:
 
 
 def _notes(office: Office) -> list[str]:
-    trouble = [office.journal.trouble] if office.journal.trouble else []
+    """Give what people should know beside the alarms: since the start, and what is wrong now."""
+    troubles = [office.journal.trouble, office.memory.trouble, *office.notifier.troubles()]
     fleet = _fleet(office)
-    if fleet is not None:
-        trouble.append(fleet_words(fleet))
-    return [*office.notes, *trouble]
+    told = [] if fleet is None else [fleet_words(fleet)]
+    return [*office.notes, *(words.sentence(one) for one in troubles if one), *told]
 
 
 def fleet_words(fleet: FleetState) -> str:

@@ -166,6 +166,8 @@ class Watcher:
                 pipeline=self._pipeline,
                 hands=hands,
                 journal=self._journal,
+                memory=self._memory,
+                notifier=self._notifier,
                 metrics=self._metrics,
                 traffic=self._traffic,
                 samples=self._samples,

@@ -101,4 +101,15 @@ def test_a_disk_that_refuses_leaves_it_in_memory(
     outbox.put(made.notice(id="other"), ("one",), 0.0)
     assert len(outbox.waiting("one")) == 2
     assert outbox.n_unsaved >= 2
+    assert outbox.trouble == "undelivered alerts cannot be kept on disk: File exists"
     assert len([it for it in caplog.messages if "in memory only" in it]) == 1
+
+
+def test_receivers_that_are_gone_are_let_go(tmp_path: Path) -> None:
+    """What waits for nobody else goes with them, from the disk too."""
+    outbox = Outbox(tmp_path, 10)
+    outbox.put(made.notice(), ("gone", "one"), 0.0)
+    outbox.put(made.notice(id="other"), ("gone",), 0.0)
+    outbox.keep_only({"one"})
+    assert [len(outbox.waiting(name)) for name in ("gone", "one")] == [0, 1]
+    assert len(list(tmp_path.glob("*.notice"))) == 1

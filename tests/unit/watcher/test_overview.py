@@ -72,3 +72,16 @@ def test_running_exchanges_are_counted_over_all_relays(make_watcher: MakeWatcher
             )
         )
     assert overview._in_flight(watcher._desk._office) == {"candidate/serving": 5}
+
+
+def test_a_full_disk_and_a_deaf_receiver_are_told(make_watcher: MakeWatcher) -> None:
+    """As notes on the status page, each with what it means, for as long as it lasts."""
+    watcher = make_watcher()
+    known = watcher._desk.status().notes
+    watcher._notifier.last_error["duty"] = "HTTP 403"
+    watcher._memory._file.path = watcher._memory._file.path / "in" / "the" / "way"
+    watcher._memory.save()
+    state, deaf = watcher._desk.status().notes[len(known) :]
+    assert state.startswith("The file way cannot be written (No such file or directory): ")
+    assert state.endswith("a restart would go on from an older state.")
+    assert deaf == "The receiver duty could not be told: HTTP 403; what it refused is given up."

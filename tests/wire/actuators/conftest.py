@@ -24,6 +24,7 @@ class Inbox:
     delay_s: float = 0.0
     bodies: list[bytes] = field(default_factory=list)
     fields: list[dict[str, str]] = field(default_factory=list)
+    text: str = "noted"
     port: int = 0
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -35,7 +36,7 @@ class Inbox:
         await asyncio.sleep(self.delay_s)
         status = self.statuses.pop(0) if self.statuses else 200
         location = {"Location": f"http://127.0.0.1:{self.port}/stolen"} if status == 307 else {}
-        return web.Response(status=status, text="noted", headers=location)
+        return web.Response(status=status, text=self.text, headers=location)
 
     def ids(self) -> list[str]:
         """Give the ids of the notices that arrived."""

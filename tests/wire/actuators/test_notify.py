@@ -101,6 +101,9 @@ def test_a_receiver_that_is_down_gets_it_when_it_is_back(
         sender.offer(made.NOTICE)
         await until(lambda: counts["ops", "failed"] >= 2)
         assert "cannot connect" in sender.last_error["ops"]
+        (trouble,) = sender.troubles()
+        assert trouble.startswith("the receiver ops could not be told: cannot connect")
+        assert trouble.endswith("; it is tried again, 1 waiting")
         sender.offer(made.notice(id="joined"))
         sender.offer(made.notice(id="other", incident="a1/latency#1"))
         async with listening(port=port) as inbox:
@@ -109,6 +112,50 @@ def test_a_receiver_that_is_down_gets_it_when_it_is_back(
         assert inbox.ids() == ["joined", "other"]
         assert counts["ops", "superseded"] == 1
         assert sender.last_error == {}
+        assert sender.troubles() == []
+
+    asyncio.run(run())
+
+
+def test_a_delivery_that_fails_by_a_bug_is_tried_again(
+    tmp_path: Path, listening: Listening
+) -> None:
+    """Whatever goes wrong in writing a letter: more tries are made, and people are told why."""
+
+    async def run() -> None:
+        async with listening() as inbox:
+            counts = Counts()
+            odd = receiver(inbox.port, "odd", type="pigeon")
+            sender = notifier(tmp_path, counts, odd, receiver(inbox.port))
+            sender.start()
+            sender.offer(made.NOTICE)
+            await until(lambda: counts["odd", "failed"] >= 2 and counts["ops", "sent"] == 1)
+            assert sender.troubles() == [
+                "the receiver odd could not be told: KeyError; it is tried again, 1 waiting"
+            ]
+            await sender.close()
+
+    asyncio.run(run())
+
+
+def test_the_receivers_words_are_told_unless_they_quote_its_address(
+    tmp_path: Path, listening: Listening
+) -> None:
+    """Why it refused is what helps; a path may be the key of a webhook."""
+
+    async def run() -> None:
+        for text, told in (
+            ("no such key", "HTTP 404 (no such key)"),
+            ("no /hook here", "HTTP 404"),
+        ):
+            async with listening(statuses=[404] * 99, text=text) as inbox:
+                counts = Counts()
+                sender = notifier(tmp_path / text, counts, receiver(inbox.port))
+                sender.start()
+                sender.offer(made.NOTICE)
+                await until(lambda counts=counts: counts["ops", "failed"] >= 1)
+                assert sender.last_error["ops"] == told
+                await sender.close()
 
     asyncio.run(run())
 
