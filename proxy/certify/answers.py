@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+import msgspec
 from msgspec import structs
 
 from proxy.certify.drive import Answer
@@ -134,6 +136,14 @@ def stack(many: Iterable[Rows]) -> dict[str, list[Scalar]]:
             values.extend(given.get(name, [None] * rows.n))
         n += rows.n
     return columns
+
+
+def fingerprint(many: Iterable[Rows | None]) -> str:
+    """Give the SHA-256 of what a model answered, in order: it stands for a file not given."""
+    digest = hashlib.sha256()
+    for rows in many:
+        digest.update(msgspec.json.encode(rows.values if rows is not None else None))
+    return digest.hexdigest()
 
 
 def _kind(value: Scalar) -> CellKind:

@@ -19,6 +19,7 @@ from proxy.certify.answers import (
     Decoded,
     certifying,
     decode_outputs,
+    fingerprint,
     pairs,
 )
 from proxy.certify.conditional import conditional_of, questions
@@ -303,15 +304,12 @@ def _measure(
         )
     everything = [*answers, *(answer for level in timed.values() for answer in level)]
     failed = Counter(one for answer in everything if (one := answer.failed_class) is not None)
-    fingerprint = hashlib.sha256()
-    for rows in decoded.outputs:
-        fingerprint.update(msgspec.json.encode(rows.values if rows is not None else None))
     return _Measured(
         decoded=decoded,
         errors=ErrorFloor(n=len(everything), failed=dict(failed)),
         latency=_latency(requests, timed),
         capacity_per_s={str(level): _rate(given) for level, given in timed.items()},
-        fingerprint=fingerprint.hexdigest(),
+        fingerprint=fingerprint(decoded.outputs),
     )
 
 
@@ -348,5 +346,10 @@ def _warn_of_answers(measured: Mapping[Model, _Measured], order: Order) -> list[
             warnings.append(f"The hash of the {model.value} model is that of its answers.")
     n = len(next(iter(measured.values())).decoded.outputs)
     if n < FEW_REQUESTS:
-        warnings.append(f"Only {n} requests: rare errors and disagreements were not measured.")
+        warnings.append(few_requests(n))
     return warnings
+
+
+def few_requests(n: int) -> str:
+    """Say what fewer than `FEW_REQUESTS` do not tell."""
+    return f"Only {n} requests: rare errors and disagreements were not measured."

@@ -9,18 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from proxy.certify.answers import certifying, decode_inputs, decode_outputs
 from proxy.certify.drive import Answer
 from proxy.certify.recorded import Recorded
 from proxy.payload.decode import Decoder
-from proxy.payload.learning import Learned, Pupil
+from proxy.payload.learning import EVERY, MAX_TEACHING, Learned, Pupil
 from proxy.payload.settings import Payload, Redact
 from proxy.records import Model
-
-EVERY: Final = 4
-MAX_TEACHING: Final = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

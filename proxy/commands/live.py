@@ -15,6 +15,7 @@ from typing import Final, TypeVar
 
 import msgspec
 import numpy as np
+from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
@@ -24,6 +25,8 @@ from proxy.certify.files import CertifyError
 from proxy.certify.live import Lately, certify_lately
 from proxy.certify.telling import plain
 from proxy.commands.console import AdminError, ask
+from proxy.monitors.settings import Monitors
+from proxy.payload.learning import Learned
 from proxy.records import Rows
 
 POLL_S: Final = 1.0
@@ -31,6 +34,7 @@ PATH: Final = "reference"
 MAX_WHY: Final = 500
 """Characters of a reason that the door takes."""
 _Answer = TypeVar("_Answer")
+_MONITORS: Final = TypeAdapter(Monitors)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,11 +62,25 @@ class _State(msgspec.Struct, frozen=True):
     failed: dict[str, dict[str, int]]
     disturbed: list[str]
     names: dict[str, str] = {}
+    unread: dict[str, int] = {}
+    taught: int = 0
 
 
 class _Part(msgspec.Struct, frozen=True):
     bodies: list[Rows]
     timings: dict[str, list[tuple[float, int, int]]]
+    learned: Learned | None = None
+
+
+class _Alarms(msgspec.Struct, frozen=True):
+    expected_run_length_s: float
+
+
+class _Config(msgspec.Struct, frozen=True):
+    """What will be watched, as the sidecar is configured."""
+
+    monitors: dict[str, object]
+    alarms: _Alarms
 
 
 async def learn(wish: Wish, output: Path, console: Console) -> None:
@@ -107,8 +125,10 @@ async def _collect(wish: Wish, bars: Progress) -> Lately:
         state = await _fetch(wish, PATH, _State)
         if state.wanted != wish.rows:
             raise AdminError("the sidecar forgot the collection: it was started again; begin anew")
+        taught = f", {state.taught} taught" if state.taught else ""
         lost = f", {state.unreadable} unreadable" if state.unreadable else ""
-        bars.update(task, completed=state.rows, description=f"rows of the traffic{lost}")
+        said = f"rows of the traffic{taught}{lost}"
+        bars.update(task, completed=state.rows, description=said)
         if state.disturbed and not wish.force:
             raise AdminError(
                 f"{', '.join(state.disturbed)} fires: a reference of this traffic would certify "
@@ -117,19 +137,38 @@ async def _collect(wish: Wish, bars: Progress) -> Lately:
         if state.state == "complete":
             break
         await asyncio.sleep(POLL_S)
+    return await _fetched(wish, state)
+
+
+async def _fetched(wish: Wish, state: _State) -> Lately:
+    """Fetch what was kept, and by which settings it will be watched."""
     bodies: list[Rows] = []
     timings: dict[str, list[tuple[float, int, int]]] = {}
+    learned = None
     for number in range(state.parts):
         part = await _fetch(wish, f"{PATH}?part={number}", _Part)
         bodies += part.bodies
         timings |= part.timings
+        learned = learned or part.learned
+    config = await _fetch(wish, "config", _Config)
+    try:
+        monitors = _MONITORS.validate_python(config.monitors)
+    except ValidationError as error:
+        raise AdminError(
+            f"{wish.admin} is not a stablehand of this version: its settings are others ({error})"
+        ) from error
     return Lately(
         bodies=bodies,
         timings=timings,
         answers=state.answers,
         failed=state.failed,
         names=state.names,
+        unread=state.unread,
+        learned=learned,
+        n_taught=state.taught,
         utc_offset_s=clock.utc_offset_s(),
+        monitors=monitors,
+        expected_run_length_s=config.alarms.expected_run_length_s,
     )
 
 

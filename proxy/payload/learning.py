@@ -17,6 +17,10 @@ from msgspec import Struct
 from proxy.payload import tensor, text
 from proxy.payload.tensor import Array, Basis
 
+EVERY: Final = 4
+"""One in so many requests of certification teaches."""
+MAX_TEACHING: Final = 1000
+"""Requests that teach at most."""
 MAX_TEXT_COLUMNS: Final = 8
 MAX_WORDS: Final = 20_000
 """Words of one column: 200 KiB in the benchmark."""
@@ -45,6 +49,11 @@ class Pupil:
         """Know nothing."""
         self._words: dict[str, set[int]] = {}
         self._vectors: dict[str, list[Array]] = {}
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether there was neither text nor tensor: nothing can be learned then."""
+        return not self._words and not self._vectors
 
     def texts(self, name: str, values: Sequence[str | None]) -> None:
         """Look at texts of one column."""

@@ -22,6 +22,7 @@ from proxy.monitors.slow_drift import SlowDrift
 from proxy.monitors.throughput import Throughput
 from proxy.monitors.watching import Watching
 from proxy.payload.decode import Decoder
+from proxy.payload.learning import Learned, Pupil
 from proxy.pipeline import Plan, Reader
 from proxy.records import Pair
 from proxy.stats.reference.compare import compare
@@ -145,12 +146,16 @@ def decoder_of(loaded: Loaded, certified: Benchmark | None) -> Decoder:
 def collector_of(loaded: Loaded, reader: Reader, write: Write) -> Collector:
     """Give who collects rows for a reference: it keeps strings in clear, to become known.
 
-    It reads without the vocabularies and directions of the benchmark in force, as a watcher will
-    that has the benchmark made of these rows.
+    It reads without the vocabularies and directions of the benchmark in force, but with those that
+    it learns, as a watcher will that has the benchmark made of these rows.
     """
     redact = loaded.config.capture.redact
     clear = redact if redact.categories == "hash" else replace(redact, categories="clear")
-    return Collector(reader, Decoder(loaded.config.payload, clear), write)
+
+    def make(learned: Learned | None, pupil: Pupil | None) -> Decoder:
+        return Decoder(loaded.config.payload, clear, learned=learned, pupil=pupil)
+
+    return Collector(reader, make, write)
 
 
 def apart_of(certified: Benchmark | None) -> Callable[[Pair], float]:

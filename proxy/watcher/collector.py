@@ -3,11 +3,14 @@
 While somebody collects, sampled bodies are decoded a second time, as certification would: strings
 that no benchmark knows yet stay in clear once personal data is masked, since they are to become
 known. What is kept is bounded by rows and bytes, lives in memory only, and goes when it is not
-fetched for an hour. Who ordered it, and what came of it, stands in the journal.
+fetched for an hour. The first quarter teaches the words of texts and the main directions of
+tensors, as requests do at certification; where it taught something it is not kept, since what was
+learned from is never new. Who ordered it, and what came of it, stands in the journal.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -16,6 +19,7 @@ from typing import Final, TypeAlias
 
 from proxy.monitors.errors import failure_class
 from proxy.payload.decode import Decoder
+from proxy.payload.learning import EVERY, MAX_TEACHING, Learned, Pupil
 from proxy.pipeline import Reader
 from proxy.records import AlarmName, Capture, Exchange, Position, Rows, Side, Undecodable
 from proxy.telemetry.desk import DeskError, JsonObject
@@ -41,6 +45,8 @@ JOURNAL_KIND: Final = "reference"
 
 Write: TypeAlias = Callable[[str, object], None]
 """Puts a kind and a body into the journal."""
+Make: TypeAlias = Callable[[Learned | None, Pupil | None], Decoder]
+"""Gives a decoder that knows what was learned, and over whose shoulder a pupil looks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,35 +68,46 @@ NO_ORDER: Final = Order(rows=0)
 class Collector:
     """A reader of bodies that keeps the next rows when it is told to."""
 
-    def __init__(self, reader: Reader, decoder: Decoder, write: Write) -> None:
-        """Read as `reader` does; `decoder` reads for the collection, `write` keeps the journal."""
+    def __init__(self, reader: Reader, make: Make, write: Write) -> None:
+        """Read as `reader` does; `make` reads for the collection, `write` keeps the journal."""
         self._reader = reader
-        self._decoder = decoder
+        self._make = make
         self._write = write
+        self._lesson_is_over = asyncio.Event()
         self._order = NO_ORDER
         self._forget()
 
     def _forget(self) -> None:
-        self._bodies: list[Rows] = []
+        self._pupil: Pupil | None = None
+        self._is_teaching = False
+        self._learned: Learned | None = None
+        self._decoder = self._make(None, None)
+        self._n_taught = 0
+        self._forget_rows()
         self._timings: dict[str, list[tuple[float, int, int]]] = {}
         self._answers: Counter[str] = Counter()
         self._failed: dict[str, Counter[str]] = {}
         self._disturbed: list[str] = []
         self._stride = 1
-        self._n_rows = self._n_bytes = self._n_unreadable = 0
         self._asked_s = 0.0
+
+    def _forget_rows(self) -> None:
+        self._bodies: list[Rows] = []
+        self._n_rows = self._n_bytes = 0
+        self._unread: Counter[str] = Counter()
 
     def decode(self, capture: Capture) -> tuple[Rows | Undecodable, ...]:
         """Give the rows of each side, as the reader does; never raises."""
-        if self._is_collecting():
+        if self._is_open():
             self._keep(capture)
+            self._end_lesson()
             self._tell_when_complete()
         return self._reader.decode(capture)
 
     def observe(self, exchange: Exchange) -> None:
         """Time an answer that a client waited for; forget rows that nobody asks about."""
         self._forget_the_stale(exchange.finished_s)
-        if not self._is_collecting() or exchange.position is not Position.SERVING:
+        if not self._is_open() or exchange.position is not Position.SERVING:
             return
         model = exchange.model.value
         failed = failure_class(exchange)
@@ -133,6 +150,9 @@ class Collector:
             why = f": {order.why}" if order.why else ""
             text = f"{order.by} takes the next {order.rows:,} rows as a reference{despite}{why}."
             self._note("ordered", text, by=order.by, why=order.why, despite=list(firing))
+            self._pupil = Pupil()
+            self._is_teaching = True
+            self._decoder = self._make(None, self._pupil)
         return {"wanted": order.rows}
 
     def _end(self, by: str, why: str) -> None:
@@ -165,7 +185,9 @@ class Collector:
             "state": "collecting" if self._is_collecting() else done,
             "wanted": self._order.rows,
             "rows": min(self._n_rows, self._order.rows),
-            "unreadable": self._n_unreadable,
+            "unreadable": self._unread.total(),
+            "unread": dict(self._unread),
+            "taught": self._n_taught,
             "parts": -(-len(self._bodies) // PART),
             "answers": dict(self._answers),
             "failed": {model: dict(counts) for model, counts in self._failed.items()},
@@ -173,7 +195,7 @@ class Collector:
         }
 
     def part(self, number: int) -> JsonObject:
-        """Give one part of what was collected; the first brings the timings.
+        """Give one part of what was collected; the first brings timings and what was learned.
 
         Raises:
             DeskError: there is no such part.
@@ -181,16 +203,61 @@ class Collector:
         first = number * PART
         if not 0 <= first < len(self._bodies):
             raise DeskError(404, "no_part", f"There is no part {number}.", "?part=0")
-        timings = self._timings if number == 0 else {}
-        return {"bodies": self._bodies[first : first + PART], "timings": timings}
+        bodies = self._bodies[first : first + PART]
+        if number:
+            return {"bodies": bodies, "timings": {}}
+        return {"bodies": bodies, "timings": self._timings, "learned": self._learned}
 
-    def _is_collecting(self) -> bool:
+    async def study(self) -> None:
+        """Wait for the end of a lesson and go on with what was learned.
+
+        Main directions take up to some seconds: they are computed beside the loop.
+        """
+        await self._lesson_is_over.wait()
+        self._lesson_is_over.clear()
+        pupil = self._pupil
+        if pupil is not None:
+            learned = await asyncio.to_thread(pupil.learned)
+            if self._pupil is pupil:
+                self._take_up(learned)
+
+    async def study_for_ever(self) -> None:
+        """Study after every lesson."""
+        while True:
+            await self.study()
+
+    def _end_lesson(self) -> None:
+        """End the lesson when it was long enough; where nothing was taught, all of it stays."""
+        is_long = self._n_rows >= self._order.rows // EVERY or self._n_taught >= MAX_TEACHING
+        if not self._is_teaching or (self._is_open() and not is_long):
+            return
+        self._is_teaching = False
+        # From here on the thread that studies is alone with the pupil.
+        self._decoder = self._make(None, None)
+        if self._pupil is not None and not self._pupil.is_idle:
+            self._lesson_is_over.set()
+            return
+        self._pupil = None
+        self._n_taught = 0
+
+    def _take_up(self, learned: Learned) -> None:
+        self._pupil = None
+        self._learned = learned
+        self._decoder = self._make(learned, None)
+        self._forget_rows()
+
+    def _is_open(self) -> bool:
+        """Tell whether another row is kept."""
         return self._n_rows < self._order.rows and self._n_bytes < MAX_BYTES
 
+    def _is_collecting(self) -> bool:
+        return self._is_open() or (self._pupil is not None and self._order.rows > 0)
+
     def _keep(self, capture: Capture) -> None:
+        self._n_taught += self._is_teaching
         for read in self._decoder.decode(capture):
             if isinstance(read, Undecodable):
-                self._n_unreadable += 1
+                self._unread[read.side if read.side is Side.INPUT else read.model] += 1
                 continue
             self._bodies.append(read)
             self._n_rows += read.n if read.side is Side.INPUT else 0
@@ -203,5 +270,5 @@ class Collector:
             return
         n, by = min(self._n_rows, self._order.rows), self._order.by
         text = f"{n:,} of {self._order.rows:,} rows for the reference that {by} takes are collected"
-        told = {"by": by, "rows": n, "unreadable": self._n_unreadable}
+        told = {"by": by, "rows": n, "unreadable": self._unread.total()}
         self._note("collected", f"{text}.", disturbed=self._disturbed, **told)

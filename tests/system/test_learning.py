@@ -24,6 +24,8 @@ def ask(sidecar: Fixture, dice: random.Random) -> None:
         "x": dice.gauss(0, 1),
         "city": dice.choice(["york", "bath"]),
         "mail": "jane@corp.example",
+        "note": " ".join(dice.choices(("three", "bags", "came", "with", "us", "today"), k=7)),
+        "image": [dice.gauss(0, 1) for _ in range(70)],
     }
     status, _ = sidecar.predict(json.dumps({"instances": [row]}).encode())
     assert status == 200
@@ -58,6 +60,14 @@ def test_live_traffic_becomes_a_benchmark_that_a_reload_takes_up(
     assert benchmark.input.n >= ROWS
     assert {column.name for column in benchmark.input.columns} >= {"x", "city"}
     assert b"jane" not in output.read_bytes()
+    assert b"bags" not in output.read_bytes()
+    assert benchmark.learned is not None
+    assert (set(benchmark.learned.vocabularies), set(benchmark.learned.bases)) == (
+        {"note"},
+        {"image"},
+    )
+    known = {column.name for column in benchmark.input.columns}
+    assert {"note.novelty", "image.pc0", "image.residual"} <= known
     assert set(benchmark.outputs) >= {"candidate"}
     assert sidecar.json("/api/v1/reference")["state"] == "none"
     entries = sidecar.json("/api/v1/journal?n=1000")["entries"]
@@ -71,6 +81,8 @@ def test_live_traffic_becomes_a_benchmark_that_a_reload_takes_up(
     wait(sidecar.watcher_is_up, "the new watcher")
     ask(sidecar, dice)
     wait(lambda: sidecar.json("/api/v1/drift")["input"].get("streams"), "streams of the benchmark")
+    subjects = {one["stream"] for one in sidecar.json("/api/v1/drift")["input"]["streams"]}
+    assert {"note.novelty", "image.pc0"} <= subjects
 
 
 def test_an_interruption_leaves_nothing_behind(

@@ -7,6 +7,7 @@ from proxy.certify.answers import (
     certifying,
     decode_inputs,
     decode_outputs,
+    fingerprint,
     kinds,
     pairs,
     stack,
@@ -101,3 +102,11 @@ def test_pairs_are_the_requests_that_both_models_answered() -> None:
     assert [pair.pair_id for pair in found] == [0, 2]
     assert {pair.candidate.model for pair in found} == {Model.CANDIDATE}
     assert {pair.stable.model for pair in found} == {Model.STABLE}
+
+
+def test_answers_have_a_fingerprint() -> None:
+    """The same answers in the same order; one that is missing is not left out."""
+    one, other = rows(p=[0.5]), rows(p=[0.6])
+    assert fingerprint([one, None, other]) == fingerprint(iter([one, None, other]))
+    several = [[one, other], [other, one], [one, None, other], [one]]
+    assert len({fingerprint(many) for many in several}) == len(several)

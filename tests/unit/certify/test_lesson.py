@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 
 from proxy.certify.drive import Answer
-from proxy.certify.lesson import EVERY, Lesson, Teacher
+from proxy.certify.lesson import Lesson, Teacher
 from proxy.certify.recorded import Recorded
+from proxy.payload.learning import EVERY
 from proxy.payload.settings import Payload, Redact
 from proxy.payload.text import hash_word
 from proxy.records import Model

@@ -10,6 +10,8 @@ from proxy.benchmark import dump, load
 from proxy.certify.certify import Silence
 from proxy.certify.files import CertifyError
 from proxy.certify.live import Lately, certify_lately
+from proxy.monitors.settings import DriftSettings, Monitors
+from proxy.payload.learning import Learned
 from proxy.records import Model, Rows, Scalar, Side
 
 N = 1500
@@ -78,7 +80,66 @@ def test_the_certificate_says_what_it_is_worth() -> None:
     assert "not that this is right" in told
     assert "latency of: stable" in told
     assert "Capacity was not measured" in told
+    assert "quality is not certified" in told
+    assert "taught" not in told
     assert b"rare" not in dump(found).replace(b"rarely", b"")
+
+
+def signs(n: int) -> list[Rows]:
+    """Give questions and classes of both models; the stable model is asked every second time."""
+    rng = np.random.default_rng(2)
+    bodies: list[Rows] = []
+    for i in range(n):
+        x = float(rng.normal())
+        answer: dict[str, list[Scalar]] = {"class": ["up" if x > 0 else "down"]}
+        bodies.append(body(i, Side.OUTPUT, answer))
+        bodies.append(body(i, Side.INPUT, {"x": [x]}))
+        if i % 2 == 0:
+            bodies.append(body(i, Side.OUTPUT, answer, Model.STABLE))
+    return bodies
+
+
+def test_what_belongs_to_each_class_is_certified_of_both_models() -> None:
+    """Questions meet answers by exchange, those of a shadow by what it copies."""
+    found = certify_lately(Lately(bodies=signs(N)), Silence(), np.random.default_rng(0))
+    for model, n in (("candidate", N), ("stable", N // 2)):
+        within = found.outputs[model].conditional
+        assert within is not None
+        by_name = {stream.profile.name: stream.profile for stream in within.streams}
+        assert set(by_name) == {"x | class = up", "x | class = down"}
+        assert sum(one.n for one in by_name.values()) == n
+        assert min(by_name["x | class = up"].edges) > 0 > max(by_name["x | class = down"].edges)
+    assert load(dump(found)) == found
+
+
+def test_what_was_learned_and_what_was_lost_is_certified() -> None:
+    """Words stand in the file; bodies that could not be read are as frequent as they were."""
+    learned = Learned(text_columns=("t",), vocabularies={"t": (1, 2)})
+    rows = signs(N)
+    unread = {"input": N, "candidate": N // 4}
+    one = Lately(bodies=rows, learned=learned, n_taught=250, unread=unread)
+    found = certify_lately(one, Silence(), np.random.default_rng(0))
+    assert found.learned == learned
+    assert found.schema is not None
+    assert found.schema.unreadable == pytest.approx(0.5)
+    assert found.output_schemas["candidate"].unreadable == pytest.approx(0.2)
+    assert found.output_schemas["stable"].unreadable == 0
+    told = " ".join(found.warnings)
+    assert "250 exchanges taught the words" in told
+    assert "375 answers of the candidate model could not be read" in told
+    assert set(found.sha256) == {"reference", "candidate", "stable"}
+
+
+def test_the_self_test_uses_the_settings_that_will_watch() -> None:
+    """A column that is not watched is not promised to be seen."""
+    monitors = Monitors(tick_s=20.0, input=DriftSettings(ignore=("city",)))
+    columns = [body(i, Side.INPUT, {"x": [float(i)], "city": ["york"]}) for i in range(N)]
+    one = Lately(bodies=columns, monitors=monitors, expected_run_length_s=2e6)
+    found = certify_lately(one, Silence(), np.random.default_rng(0))
+    assert found.self_test is not None
+    assert found.self_test.replayed is not None
+    assert found.self_test.replayed.budget_ticks == pytest.approx(1e5)
+    assert {one.column for one in found.self_test.detectable} == {"x"}
 
 
 def test_traffic_that_cannot_be_read_is_no_reference() -> None:

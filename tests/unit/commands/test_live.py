@@ -42,7 +42,14 @@ async def door(
 
     app = web.Application()
     app.router.add_get("/api/v1/reference", told)
+
+    async def settings(_: web.Request) -> web.Response:
+        return web.json_response(
+            {"monitors": {"tick_ms": 10}, "alarms": {"expected_run_length_s": 1e6}}
+        )
+
     app.router.add_post("/api/v1/reference", order)
+    app.router.add_get("/api/v1/config", settings)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     try:
@@ -111,6 +118,14 @@ def test_another_version_is_noticed(tmp_path: Path) -> None:
     """An answer of another form is not guessed at."""
     message, _ = refused(tmp_path, {"hello": 1})
     assert "not a stablehand of this version" in message
+
+
+def test_settings_of_another_version_are_noticed(tmp_path: Path) -> None:
+    """A benchmark that is tested by settings that nobody has would promise what is not kept."""
+    message, orders = refused(tmp_path, STATE | {"state": "complete"})
+    assert "its settings are others" in message
+    assert "tick_ms" in message
+    assert len(orders) == 2
 
 
 def test_a_missing_folder_is_told_before_anything_is_collected(tmp_path: Path) -> None:

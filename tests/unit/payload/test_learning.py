@@ -23,7 +23,11 @@ RNG = np.random.default_rng(4)
 
 def test_nothing_seen_is_nothing_learned() -> None:
     """Tables alone teach nothing."""
-    assert Pupil().learned() == Learned()
+    pupil = Pupil()
+    assert pupil.learned() == Learned()
+    assert pupil.is_idle
+    pupil.texts("t", ["a"])
+    assert not pupil.is_idle
 
 
 def test_words_are_kept_as_hashes_only() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import random
 import tracemalloc
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 
 import made
 from proxy.payload.decode import Decoder
+from proxy.payload.learning import MAX_TEACHING, Learned, Pupil
 from proxy.payload.settings import Payload, Redact
 from proxy.records import AlarmName, Capture, Exchange, Failure, Message, Position, Side
 from proxy.telemetry.desk import DeskError
@@ -48,7 +51,10 @@ def fresh(journal: list[Any] | None = None) -> Collector:
         if journal is not None:
             journal.append(body)
 
-    return Collector(reader, Decoder(Payload(), Redact(categories="clear")), write)
+    def make(learned: Learned | None, pupil: Pupil | None) -> Decoder:
+        return Decoder(Payload(), Redact(categories="clear"), learned=learned, pupil=pupil)
+
+    return Collector(reader, make, write)
 
 
 def test_without_an_order_nothing_is_kept_and_reading_is_the_readers() -> None:
@@ -213,3 +219,95 @@ def test_who_waits_for_rows_keeps_them() -> None:
         one.begin(Order(rows=20, by="bob"), 5.0 + BUSY_S / 2)
     one.begin(Order(rows=20, by="bob"), 6.0 + BUSY_S)
     assert one.state((), 60.0)["wanted"] == 20
+
+
+WORDS = ("no", "bags", "came", "with", "us", "from", "york", "to", "bath")
+
+
+def letter(dice: random.Random, words: tuple[str, ...] = WORDS) -> bytes:
+    """Give a question with a free text, a wide row and a number."""
+    text = " ".join(dice.choices(words, k=8))
+    wide = [dice.gauss(0, 1) for _ in range(80)]
+    return json.dumps(
+        {"instances": [{"text": text, "image": wide, "x": dice.gauss(0, 1)}]}
+    ).encode()
+
+
+def test_the_first_quarter_teaches_words_and_directions_and_is_not_kept() -> None:
+    """As at certification: what was learned from is never new, so it is not measured."""
+    one, dice = fresh(), random.Random(3)
+    one.begin(Order(rows=100), 0.0)
+
+    async def scenario() -> None:
+        for number in range(25):
+            one.decode(capture(number, letter(dice)))
+        await one.study()
+
+    asyncio.run(scenario())
+    state = one.state((), 1.0)
+    assert (state["state"], state["rows"], state["taught"]) == ("collecting", 0, 25)
+    for number in range(25, 125):
+        one.decode(capture(number, letter(dice, (*WORDS, "nowhere"))))
+    assert one.state((), 2.0)["state"] == "complete"
+    part = json.loads(msgspec.json.encode(one.part(0)))
+    learned = msgspec.convert(part["learned"], Learned)
+    assert (learned.text_columns, set(learned.bases)) == (("text",), {"image"})
+    columns = part["bodies"][0]["columns"]
+    assert {"text.novelty", "image.pc0", "image.residual", "x"} <= set(columns)
+    novel = [body["values"][columns.index("text.novelty")] for body in part["bodies"][::2]]
+    assert any(value > 0 for (value,) in novel)
+    assert any(value == 0 for (value,) in novel)
+
+
+def test_rows_that_teach_nothing_all_stay() -> None:
+    """A table has neither words nor directions: not one row more has to come."""
+    one = fresh()
+    one.begin(Order(rows=100), 0.0)
+    for number in range(50):
+        one.decode(capture(number))
+    state = one.state((), 1.0)
+    assert (state["state"], state["rows"], state["taught"]) == ("complete", 100, 0)
+    assert json.loads(msgspec.json.encode(one.part(0)))["learned"] is None
+
+
+def test_rows_wait_for_what_is_learned_of_them() -> None:
+    """However fast they come, none is complete before the lesson was studied."""
+    journal: list[Any] = []
+    one, dice = fresh(journal), random.Random(4)
+
+    async def scenario() -> None:
+        one.begin(Order(rows=100), 0.0)
+        for number in range(300):
+            one.decode(capture(number, letter(dice)))
+        assert one.state((), 1.0)["state"] == "collecting"
+        await one.study()
+        assert one.state((), 1.0)["rows"] == 0
+
+    asyncio.run(scenario())
+    assert [entry["event"] for entry in journal] == ["ordered"]
+
+
+def test_a_lesson_ends_where_no_question_can_be_read() -> None:
+    """Answers alone teach, too; a lesson without end would keep the pupil for ever."""
+    one = fresh()
+    one.begin(Order(rows=10_000), 0.0)
+    for number in range(MAX_TEACHING + 1):
+        one.decode(capture(number, b"not json"))
+    assert one.state((), 1.0)["taught"] == 0
+    assert one.state((), 1.0)["unread"] == {"input": MAX_TEACHING + 1}
+
+
+def test_a_lesson_of_an_order_that_ended_changes_nothing() -> None:
+    """What was studied belongs to the rows that were asked for then."""
+    one, dice = fresh(), random.Random(5)
+
+    async def scenario() -> None:
+        one.begin(Order(rows=100), 0.0)
+        for number in range(25):
+            one.decode(capture(number, letter(dice)))
+        one.begin(Order(rows=0), 1.0)
+        await one.study()
+
+    asyncio.run(scenario())
+    assert one.state((), 1.0)["state"] == "none"
+    assert one.state((), 1.0)["taught"] == 0
