@@ -247,7 +247,7 @@ def _witnesses(alarms: Iterable[Alarm]) -> Iterator[Witness]:
             state=alarm.state,
             verdict=finding.verdict,
             words=finding.reason,
-            strength=words.strength(finding),
+            strength=words.strength(finding.evidence, finding.threshold),
         )
 
 

@@ -77,8 +77,8 @@ def _measure(measure: Measure) -> Iterator[str]:
     if measure.effect is not None:
         subject = f" on {measure.subject}" if measure.subject else ""
         yield f"  effect{subject} {words.reach(measure.effect, measure.interval, measure.unit)}"
-    share = measure.evidence / measure.threshold if measure.threshold > 0 else 0.0
-    seen = f"  evidence {100 * max(0.0, share):.0f} % of what an alarm needs"
+    share = words.strength(measure.evidence, measure.threshold)
+    seen = f"  evidence {100 * share:.0f} % of what an alarm needs"
     if measure.confirmation > 0:
         seen += f"; later data alone {words.odds(measure.confirmation)} by chance"
     yield f"{seen}; {measure.n_current:,} rows against {measure.n_reference:,} certified"

@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from proxy.records import Side
+from proxy.telemetry import words
 from proxy.telemetry.desk import AgreementView, JsonObject, StreamView
 
 MAX_BARS: Final = 24
@@ -103,7 +104,7 @@ def _view(side: Side, stream: Stream, threshold: float) -> StreamView:
         effect=stream.effect,
         unit=stream.unit,
         interval=stream.interval,
-        strength=max(0.0, stream.evidence / threshold) if threshold > 0 else 0.0,
+        strength=words.strength(stream.evidence, threshold),
         n_current=stream.n,
         summary=stream.summary,
         reference=_added(bars.reference, step),

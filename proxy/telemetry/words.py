@@ -160,11 +160,9 @@ def odds(log_e: float) -> str:
     return f"at most once in {number(times)}"
 
 
-def strength(finding: Finding) -> float:
-    """Give evidence over threshold, from 0; 1 is where a breach begins."""
-    if finding.threshold <= 0:
-        return 0.0
-    return max(0.0, finding.evidence / finding.threshold)
+def strength(evidence: float, threshold: float) -> float:
+    """Give evidence over what an alarm needs, from 0; 1 is where a breach begins."""
+    return max(0.0, evidence / threshold) if threshold > 0 else 0.0
 
 
 def evidence(finding: Finding | None) -> str:
@@ -205,7 +203,7 @@ def alarm_view(
         words=finding.reason if finding else "Nothing was measured yet.",
         evidence_words=_with_cause(alarm.state, finding),
         blamed=tuple(blame.summary or blame.subject for blame in blamed),
-        strength=strength(finding) if finding else 0.0,
+        strength=strength(finding.evidence, finding.threshold) if finding else 0.0,
         shared=finding.shared if finding else None,
         pace=finding.pace if finding else Pace.UNKNOWN,
         acknowledged=_acknowledged(acknowledged) if acknowledged and seen else "",
@@ -226,7 +224,7 @@ def stream_view(side: Side, blame: Blame, threshold: float) -> StreamView:
         effect=blame.effect,
         unit=blame.unit,
         interval=blame.interval,
-        strength=max(0.0, blame.evidence / threshold) if threshold > 0 else 0.0,
+        strength=strength(blame.evidence, threshold),
         n_current=blame.n_current,
         summary=blame.summary,
     )

@@ -15,6 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from proxy.records import Blame, ColumnInsight, HistogramBin, Insight, Scalar
+from proxy.telemetry import words
 from proxy.telemetry.desk import JsonObject
 from proxy.telemetry.report.values import Column, Evidence, ExampleView, LoadCell
 
@@ -176,7 +177,7 @@ def _of_stream(stream: _Stream, threshold: float) -> Column:
         effect=stream.effect,
         interval=stream.interval,
         unit=stream.unit,
-        strength=max(0.0, stream.evidence / threshold) if threshold > 0 else None,
+        strength=words.strength(stream.evidence, threshold) if threshold > 0 else None,
         is_blamed=stream.blamed,
         n_reference=stream.n_reference,
         n_current=stream.n,

@@ -148,7 +148,7 @@ def trace_of(told: Chronicle, episode: Episode, members: Sequence[Episode]) -> T
 
 
 def _point(at_s: float, seen: Seen, subject: str, unit: str) -> TracePoint:
-    strength = max(0.0, seen.evidence / seen.threshold)
+    strength = words.strength(seen.evidence, seen.threshold)
     if seen.subject != subject or seen.unit != unit or seen.interval is None:
         return TracePoint(at_s, strength)
     return TracePoint(at_s, strength, seen.effect, *seen.interval)
