@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from proxy.certify.files import CertifyError
 from proxy.certify.tables import Accepts, Cell, chunk_rows
+from proxy.payload.files import read_npy_header
 
 MAX_HEADER: Final = 65_536
 MAX_FORTRAN_BYTES: Final = 128 * 1024**2
@@ -102,13 +103,7 @@ class _Stored:
         self._place = f"{path}: array {name!r}" if name else f"{path}"
         self._file = file
         try:
-            version = np.lib.format.read_magic(file)
-            read = (
-                np.lib.format.read_array_header_1_0
-                if version == (1, 0)
-                else np.lib.format.read_array_header_2_0
-            )
-            self._shape, self._is_fortran, self._dtype = read(file, max_header_size=MAX_HEADER)
+            self._shape, self._is_fortran, self._dtype = read_npy_header(file, MAX_HEADER)
         except ValueError as error:
             raise CertifyError(f"{self._place} is not in NumPy's format: {error}") from error
         if self._dtype.hasobject:

@@ -6,7 +6,8 @@ import csv
 import io
 from itertools import islice
 from math import isfinite, prod
-from typing import Final, cast
+from tokenize import TokenError
+from typing import IO, Final, cast
 
 import numpy as np
 
@@ -81,13 +82,7 @@ def add_npy(table: Table, data: bytes) -> None:
     """Add an array in NumPy's format; its header is checked against the data before reading."""
     stream = io.BytesIO(data)
     try:
-        version = np.lib.format.read_magic(stream)
-        read = (
-            np.lib.format.read_array_header_1_0
-            if version == (1, 0)
-            else np.lib.format.read_array_header_2_0
-        )
-        shape, is_fortran, dtype = read(stream, max_header_size=4096)
+        shape, is_fortran, dtype = read_npy_header(stream, 4096)
     except Exception:  # noqa: BLE001 - the header is Python text, and numpy names no set of errors
         raise Unreadable(Reason.WRONG_SHAPE, "The body is not in NumPy's format.") from None
     body = data[stream.tell() :]
@@ -97,6 +92,26 @@ def add_npy(table: Table, data: bytes) -> None:
         raise Unreadable(Reason.WRONG_SHAPE, "The array's shape and its data do not fit.")
     array = np.frombuffer(body, dtype).reshape(shape, order="F" if is_fortran else "C")
     table.add_rows(cast("list[Json]", _finite(array if array.ndim else array.reshape(1))))
+
+
+def read_npy_header(
+    file: IO[bytes], max_bytes: int
+) -> tuple[tuple[int, ...], bool, np.dtype[np.generic]]:
+    """Read up to the first value of an array in NumPy's format: shape, column order, type.
+
+    Raises:
+        ValueError: it is none, or its header is longer.
+    """
+    version = np.lib.format.read_magic(file)
+    read = (
+        np.lib.format.read_array_header_1_0
+        if version == (1, 0)
+        else np.lib.format.read_array_header_2_0
+    )
+    try:
+        return read(file, max_header_size=max_bytes)
+    except (SyntaxError, TokenError) as error:  # the header is Python text
+        raise ValueError(f"its header is damaged: {error}") from error
 
 
 def _finite(array: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> object:

@@ -57,6 +57,17 @@ def test_fields_of_a_structured_array_are_columns(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.filterwarnings("ignore:Reading `.npy`:UserWarning")  # numpy tries Python 2 first
+@pytest.mark.parametrize("damage", [b"(4*,", b"(4,(", b"'4,)"])
+def test_a_damaged_header_is_refused_with_its_place(tmp_path: Path, damage: bytes) -> None:
+    """A header is Python text: whatever its reader trips over, people are told which file it is."""
+    path = tmp_path / "rows.npy"
+    np.save(path, np.ones(4))
+    path.write_bytes(path.read_bytes().replace(b"(4,)", damage))
+    with pytest.raises(CertifyError, match=r"rows\.npy is not in NumPy's format"):
+        list(npy_chunks(path, everything))
+
+
 def test_arrays_of_an_archive_stand_side_by_side(tmp_path: Path) -> None:
     """Wide and narrow ones in the same chunks; a lone unnamed one has no name."""
     path = tmp_path / "rows.npz"
