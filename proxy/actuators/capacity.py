@@ -8,6 +8,7 @@ Whether the step helped is not judged here: the alarm that asked for it shows th
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -36,6 +37,12 @@ class Capacity:
     def names(self) -> tuple[str, ...]:
         """The configured steps, in order: what the policy is told as `Facts.capacity`."""
         return tuple(self._steps)
+
+    def desired_replicas(self, in_force: Sequence[str]) -> int:
+        """Give the replicas that the last of these steps asks for; 0: none names a number."""
+        asked = [self._steps[name].body.get("replicas") for name in in_force if name in self._steps]
+        numbers = [n for n in asked if isinstance(n, int | float) and not isinstance(n, bool)]
+        return int(numbers[-1]) if numbers else 0
 
     async def apply(self, action: Action) -> Outcome:
         """Carry out an action; what goes wrong is in the outcome, nothing is raised."""

@@ -133,7 +133,9 @@ class CapacityStep(Door):
     name: NonEmpty
     """Its name in ladders, in the journal and on the status page."""
     body: dict[str, str | int | float | bool] = field(default_factory=dict)
-    """Sent as `parameters` of the call. Default: none."""
+    """Sent as `parameters` of the call. Default: none. A number called `replicas` is exported as
+    `stablehand_desired_replicas` while the step is in force, for an autoscaler that reads metrics.
+    """
     undo_url: str = field(default="", repr=False)
     """Where to ask to take the step back. Default: the same `url`, with `"operation": "undo"`."""
     is_reversible: bool = True

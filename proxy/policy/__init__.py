@@ -12,6 +12,7 @@ from proxy.policy.incidents import TICKETS
 from proxy.policy.ladder import decide
 from proxy.policy.posture import (
     acknowledge,
+    capacity_in_force,
     is_acknowledged,
     open_incidents,
     override,
@@ -37,6 +38,7 @@ __all__ = [
     "Moment",
     "PolicySettings",
     "acknowledge",
+    "capacity_in_force",
     "decide",
     "demands",
     "is_acknowledged",

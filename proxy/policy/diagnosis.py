@@ -13,6 +13,7 @@ from typing import Final
 from proxy.alarms import key
 from proxy.policy.gate import Moment
 from proxy.policy.incidents import RANK, TICKETS
+from proxy.policy.posture import capacity_in_force
 from proxy.policy.values import Cause, Incident
 from proxy.policy.words import effect, listed, span
 from proxy.records import Alarm, AlarmName, Finding, Model, Posture, Verdict
@@ -171,7 +172,7 @@ def _done(incident: str, names: tuple[AlarmName, ...], story: Story) -> str:
         said.append(f"Traffic was led to the stable model{when}.")
     elif story.moment.settings.dry_run and posture.switches_s:
         said.append("Dry run: traffic would have been led to the stable model.")
-    steps = tuple(it.split("/", 3)[3] for it in posture.capacity_ids)
+    steps = capacity_in_force(posture)
     if steps:
         said.append(f"Capacity steps in force: {listed(steps)}.")
     called = [at for who, at in posture.escalations.items() if who.startswith(f"{incident}>")]

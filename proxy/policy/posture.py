@@ -158,6 +158,11 @@ def open_incidents(posture: Posture, alarms: Mapping[AlarmName, Alarm]) -> froze
     )
 
 
+def capacity_in_force(posture: Posture) -> tuple[str, ...]:
+    """Give the names of the capacity steps in force, in the order in which they were taken."""
+    return tuple(action.split("/", 3)[3] for action in posture.capacity_ids)
+
+
 def is_acknowledged(posture: Posture, alarm: Alarm) -> bool:
     """Say whether a person has taken over the alarm's current episode."""
     seen = posture.acknowledgements.get(alarm.name)

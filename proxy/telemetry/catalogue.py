@@ -143,7 +143,7 @@ INSIGHTS: Final = _counter(
     "insights_total", "alarm result", "Explanations of drift for people: made, or why not."
 )
 DESIRED_REPLICAS: Final = _gauge(
-    "desired_replicas", "", "Replicas the capacity steps in force ask for; 0 when none does."
+    "desired_replicas", "", "Replicas that the last capacity step in force asks for, or 0."
 )
 LINK_DROPPED: Final = _counter(
     "link_dropped_total",

@@ -149,10 +149,6 @@ class Metrics:
         """Count a pair: `agree`, `differ`, `expired`, `undecodable`."""
         self._count(of.PAIRS, result)
 
-    def mirrored(self, result: str) -> None:
-        """Count copies for the shadow that no exchange and no pulse tells of."""
-        self._count(of.MIRRORED, result)
-
     def finding(self, finding: Finding) -> None:
         """Take over what a monitor concluded: drift of the blamed streams, disagreement.
 

@@ -100,6 +100,8 @@ class Hands:
         labels = self._pipeline.labels()
         if labels is not None:
             tools.metrics.labels(labels.news())
+        in_force = policy.capacity_in_force(self._pipeline.posture)
+        tools.metrics.desired_replicas(tools.capacity.desired_replicas(in_force))
         self.route("policy")
         alarms = self._pipeline.alarms
         waiting = policy.open_incidents(self._pipeline.posture, alarms)

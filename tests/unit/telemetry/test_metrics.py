@@ -295,7 +295,6 @@ def test_the_remaining_voices_are_heard() -> None:
     metrics.alert("pager", "sent")
     metrics.capture_result(Side.OUTPUT, "not_json")
     metrics.pair("differ")
-    metrics.mirrored("skipped")
     metrics.link_dropped("capture", 3)
     metrics.desired_replicas(4)
     metrics.lag("watcher", 0.2)
@@ -307,7 +306,6 @@ def test_the_remaining_voices_are_heard() -> None:
     assert seen["captures_total{result=not_json,side=output}"] == 1
     assert seen["agreement_pairs_total{result=differ}"] == 1
     assert seen["agreement_pairs_total{result=agree}"] == 0
-    assert seen["mirrored_total{result=skipped}"] == 1
     assert seen["link_dropped_total{kind=capture}"] == 3
     assert seen["desired_replicas{}"] == 4
     assert seen["event_loop_lag_seconds{process=watcher}"] == 0.2

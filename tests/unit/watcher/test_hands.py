@@ -92,6 +92,17 @@ def test_a_ladder_is_climbed_and_every_step_written_down(
     assert ("500" in outcome["error"]) is (status == 500)
 
 
+@pytest.mark.parametrize(("status", "replicas"), [(200, 4), (500, 0)])
+def test_the_replicas_that_a_step_asks_for_are_exported(
+    make_watcher: MakeWatcher, text: str, pass_unready: Pass, status: int, replicas: int
+) -> None:
+    """An autoscaler that reads metrics sees them while the step is in force; not when it failed."""
+    asking = text.replace("max_tries: 1", "max_tries: 1\n      body: {replicas: 4}")
+    watcher, _ = run_ladder(make_watcher, asking, pass_unready, status)
+    told, _ = watcher._metrics.render()
+    assert f"stablehand_desired_replicas {float(replicas)}\n".encode() in told
+
+
 def test_what_is_told_was_written_down_before(
     make_watcher: MakeWatcher, text: str, pass_unready: Pass
 ) -> None:
