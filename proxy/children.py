@@ -92,22 +92,12 @@ class Child:
 
     async def _run_once(self) -> None:
         """Start the process and stay with it until it ends."""
-        launch = self._launch()
-        reading, writing = os.pipe()
         try:
-            process = await asyncio.create_subprocess_exec(
-                *(word.replace("{pulse}", str(writing)) for word in launch.arguments),
-                stdin=asyncio.subprocess.DEVNULL,
-                pass_fds=(*launch.descriptors, writing),
-            )
+            process, reading = await self._start()
         except OSError as error:
-            os.close(reading)
             log.error("%s cannot be started: %s", self.name, error)  # noqa: TRY400  # no trace
             self.ended = 1
             return
-        finally:
-            for descriptor in (writing, *launch.owned):
-                os.close(descriptor)
         self._process = process
         self.n_starts += 1
         pipe = await _listen(reading, self._felt)
@@ -120,6 +110,31 @@ class Child:
             pipe.close()
             self._process = None
             self.pulse = None
+
+    async def _start(self) -> tuple[asyncio.subprocess.Process, int]:
+        """Start the process; give it with the end of the pipe that its pulses come from.
+
+        Raises:
+            OSError: the program is missing, or the host has no more descriptors or memory.
+        """
+        launch = self._launch()
+        try:
+            reading, writing = os.pipe()
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    *(word.replace("{pulse}", str(writing)) for word in launch.arguments),
+                    stdin=asyncio.subprocess.DEVNULL,
+                    pass_fds=(*launch.descriptors, writing),
+                )
+            except OSError:
+                os.close(reading)
+                raise
+            finally:
+                os.close(writing)
+        finally:
+            for descriptor in launch.owned:
+                os.close(descriptor)
+        return process, reading
 
     def _felt(self, pulse: Pulse) -> None:
         self.pulse = pulse

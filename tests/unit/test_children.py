@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import sys
@@ -85,6 +86,30 @@ def test_a_command_that_does_not_exist_is_an_exit_of_one(tmp_path: Path) -> None
         return child.ended
 
     assert asyncio.run(scenario()) == 1
+
+
+def test_a_host_without_descriptors_for_a_moment_is_waited_for(tmp_path: Path) -> None:
+    """What a launch needs may not be there: it is tried again, as after any other end."""
+    working = a_child(tmp_path, PULSING)._launch
+    tries: list[int] = []
+
+    def launch() -> Launch:
+        tries.append(1)
+        if len(tries) == 1:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return working()
+
+    async def scenario() -> int:
+        child = Child("test", launch)
+        keeping = asyncio.ensure_future(child.keep())
+        async with asyncio.timeout(30):
+            pid = await until_alive(child)
+        child.stop()
+        await keeping
+        return pid
+
+    assert asyncio.run(scenario())
+    assert len(tries) == 2
 
 
 def test_bytes_that_are_no_pulse_do_not_count_as_life(tmp_path: Path) -> None:
