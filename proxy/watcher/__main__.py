@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from proxy.watcher.process import main
+from proxy.watcher.start import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,31 +1,29 @@
-"""The watcher's process: started, turning its ticks, ended, and going on where it was killed."""
+"""The watcher's process: turning its ticks, ended, and going on where it was killed.
+
+How it is started from a command line stands in `start.py`.
+"""
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import contextlib
 import logging
 import os
 import signal
 import socket
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 import numpy as np
-import uvloop
 from aiohttp import web
 
-from proxy import __version__, clock, logs
+from proxy import __version__, clock
 from proxy.actuators.capacity import Capacity
 from proxy.actuators.notify import Notifier
 from proxy.actuators.pager import Pager
 from proxy.actuators.route import RouteCell
 from proxy.actuators.sink import Sink
-from proxy.benchmark import Benchmark, BenchmarkError
-from proxy.config import API_SOCKET, LINK_SOCKET, ROUTING_FILE, ConfigError, Loaded, load
+from proxy.benchmark import Benchmark
+from proxy.config import API_SOCKET, LINK_SOCKET, ROUTING_FILE, Loaded
 from proxy.link.frames import pulse_frame
 from proxy.link.receiver import LinkReceiver, Reports
 from proxy.logs import QueueWriter
@@ -49,7 +47,6 @@ from proxy.watcher.assembly import (
     explainer_of,
     monitors_of,
     plan_of,
-    read_benchmark,
 )
 from proxy.watcher.desk import WatcherDesk
 from proxy.watcher.forwarding import Forwarding
@@ -65,8 +62,6 @@ log = logging.getLogger(__name__)
 OUTBOX: Final = "outbox"
 JOURNAL: Final = "journal.jsonl"
 PULSE_EVERY_S: Final = 1.0
-NICENESS: Final = 10
-"""A tenth of the weight of a relay on the same core."""
 
 
 class Watcher:
@@ -337,58 +332,3 @@ def _admin_url(loaded: Loaded) -> str:
     admin = loaded.config.admin
     host = socket.gethostname() if admin.host in {"0.0.0.0", "::"} else admin.host
     return f"http://[{host}]:{admin.port}" if ":" in host else f"http://{host}:{admin.port}"
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one watcher; give its exit code."""
-    parser = argparse.ArgumentParser(prog="python -m proxy.watcher")
-    parser.add_argument("config", type=Path)
-    parser.add_argument("--text-fd", type=int, help="descriptor of the text that is in force")
-    parser.add_argument("--run-dir", type=Path, default=Path(), help="folder of the sockets")
-    parser.add_argument("--check", action="store_true", help="read what is needed, and end")
-    parser.add_argument("--pulse-fd", type=int, help="descriptor that pulses are written to")
-    given = parser.parse_args(arguments)
-    try:
-        loaded = load(given.config, text=_text(given.text_fd))
-        if given.check:
-            read_benchmark(loaded)
-            return 0
-    except ConfigError as error:
-        return _refuse(str(error))
-    except BenchmarkError as error:
-        return _refuse(f"{loaded.benchmark_path}: {error}")
-    settings = loaded.config.telemetry.log
-    writer = logs.start("watcher", level=settings.level, max_lines=settings.max_lines)
-    _step_back()
-    if given.pulse_fd is not None:
-        os.set_blocking(given.pulse_fd, False)  # the system's own signature
-    try:
-        return uvloop.run(_watch(loaded, given.run_dir, given.pulse_fd, writer))
-    finally:
-        writer.close()
-
-
-def _text(descriptor: int | None) -> str | None:
-    """Read what the supervisor put into force, whatever stands in the file by now."""
-    if descriptor is None:
-        return None
-    with os.fdopen(descriptor, encoding="utf-8", newline="") as file:
-        return file.read()
-
-
-def _step_back() -> None:
-    """Give way to whoever serves requests: on a full machine samples are lost, not answers."""
-    with contextlib.suppress(OSError):
-        # A real-time priority that the relays were given is not for thinking.
-        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
-    with contextlib.suppress(OSError):
-        os.nice(NICENESS)
-
-
-def _refuse(message: str) -> int:
-    print(message, file=sys.stderr)  # noqa: T201  # there is no log yet
-    return 2
-
-
-async def _watch(loaded: Loaded, run_dir: Path, pulse_fd: int | None, writer: QueueWriter) -> int:
-    return await Watcher(loaded, run_dir, pulse_fd, writer).run()
