@@ -27,7 +27,7 @@ from proxy.records import (
 from proxy.stats.basis.demands import Tolerance
 from proxy.stats.basis.intervals import share_upper_bound
 from proxy.stats.engine import snapshot
-from proxy.stats.engine.acquittal import shared_by
+from proxy.stats.engine.acquittal import Abreast, shared_by
 from proxy.stats.engine.conclude import Wording, conclude, detail_of, unknown
 from proxy.stats.engine.effects import absolute_share
 from proxy.stats.engine.streams import watch_shares
@@ -85,6 +85,7 @@ class Errors:
         self._enabled = settings.enabled
         self._readable: set[Model] = set()
         self._watches = {model: _watch_of(model, settings, benchmark, engine) for model in Model}
+        self._abreast = Abreast()
         self._wording = Wording(
             name=self.name,
             rows="answers",
@@ -125,7 +126,8 @@ class Errors:
         for watch in self._watches.values():
             watch.tick()
         candidate, stable = self._watches[Model.CANDIDATE], self._watches[Model.STABLE]
-        shared = shared_by(stable, candidate, self._wording.min_rows)
+        self._abreast.note(stable, candidate)
+        shared = shared_by(stable, candidate, self._wording.min_rows, self._abreast)
         return conclude(candidate, self._wording, now_s, shared)
 
     def pooled(self) -> dict[str, Watch]:

@@ -14,7 +14,7 @@ from proxy.monitors import Engine
 from proxy.monitors.settings import LatencySettings
 from proxy.records import AlarmName, Exchange, Finding, Model, Observation, Verdict
 from proxy.stats.engine import snapshot
-from proxy.stats.engine.acquittal import shared_by
+from proxy.stats.engine.acquittal import Abreast, shared_by
 from proxy.stats.engine.conclude import Wording, conclude, detail_of, unknown
 from proxy.stats.engine.watch import Watch
 from proxy.stats.watches.latency_watch import LatencyRule, LatencyWatch
@@ -54,6 +54,7 @@ class Latency:
             )
             for model, watch in self._watches.items()
         }
+        self._abreast = Abreast()
         self._min_answers = settings.min_answers
         self._why_unknown = "switched off" if not settings.enabled else "no certified latency"
 
@@ -72,9 +73,11 @@ class Latency:
         """Fold the answers since the last tick and conclude about the candidate."""
         for watch in self._watches.values():
             watch.tick()
-        candidate = self._watches.get(Model.CANDIDATE)
+        candidate, stable = (self._watches.get(model) for model in Model)
         if candidate is None:
             return unknown(self.name, now_s, self._why_unknown)
+        if stable is not None:
+            self._abreast.note(stable.watch, candidate.watch)
         if candidate.watch.breach is None and candidate.beyond_share() > MOSTLY:
             return unknown(self.name, now_s, "the load is beyond what was certified")
         wording = self._wordings[Model.CANDIDATE]
@@ -85,7 +88,7 @@ class Latency:
         stable = self._watches.get(Model.STABLE)
         if stable is None:
             return Verdict.UNKNOWN
-        return shared_by(stable.watch, candidate.watch, self._min_answers)
+        return shared_by(stable.watch, candidate.watch, self._min_answers, self._abreast)
 
     def snapshot(self) -> bytes:
         """Give the evidence about both models as bytes."""

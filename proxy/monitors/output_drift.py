@@ -14,7 +14,7 @@ from proxy.benchmark import Benchmark
 from proxy.monitors import Engine
 from proxy.monitors.settings import DriftSettings
 from proxy.records import AlarmName, Case, Finding, Model, Observation, Rows, Side, Verdict
-from proxy.stats.engine.acquittal import shared_by
+from proxy.stats.engine.acquittal import Abreast, shared_by
 from proxy.stats.engine.conclude import Wording, conclude, detail_of, unknown
 from proxy.stats.engine.watch import Watch
 from proxy.stats.explain.evidence import SideEvidence, evidence_of
@@ -45,6 +45,8 @@ class OutputDrift:
             watch = profile_watch(profile, rule, certainty)
             if watch is not None:
                 self._watches[model] = watch
+        self._abreast = {within: Abreast() for within in (False, True)}
+        """How the ticks of both models lie: of their columns, and within classes."""
         self._wording = Wording(
             name=self.name, rows="answers", min_rows=settings.min_rows, tick_s=engine.tick_s
         )
@@ -65,6 +67,7 @@ class OutputDrift:
         """Fold the answers since the last tick and conclude about the candidate."""
         for watch in (*self._watches.values(), *self._within.values()):
             watch.tick(self._engine.mid_tick_utc_s(now_s))
+        self._note()
         candidate = self._watches.get(Model.CANDIDATE)
         if candidate is None:
             return unknown(self.name, now_s, self._why_unknown)
@@ -73,6 +76,15 @@ class OutputDrift:
         spoken = self._spoken(candidate)
         shared = self._shared(spoken, is_within=spoken is not candidate.watch)
         return paced(conclude(spoken, self._wording, now_s, shared), candidate)
+
+    def _note(self) -> None:
+        """Take note of how the ticks of both models lie side by side."""
+        for abreast, watches in (
+            (self._abreast[False], self._watches),
+            (self._abreast[True], self._within),
+        ):
+            if len(watches) == len(Model):
+                abreast.note(watches[Model.STABLE].watch, watches[Model.CANDIDATE].watch)
 
     def _spoken(self, candidate: ProfileWatch) -> Watch:
         """Give the watch that has something to say about the candidate."""
@@ -94,11 +106,11 @@ class OutputDrift:
             return Verdict.UNKNOWN
         if within is not None and within.watch.breach is not None:
             return Verdict.BREACH
-        if is_within:
-            if within is None:
-                return Verdict.UNKNOWN
-            return shared_by(within.watch, spoken, self._wording.min_rows)
-        return shared_by(stable.watch, spoken, self._wording.min_rows)
+        witness = within if is_within else stable
+        if witness is None:
+            return Verdict.UNKNOWN
+        abreast = self._abreast[is_within]
+        return shared_by(witness.watch, spoken, self._wording.min_rows, abreast)
 
     def pooled(self) -> dict[str, Watch]:
         """Give the watches, for counts of the tick to be added up over replicas."""

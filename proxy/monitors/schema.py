@@ -23,7 +23,7 @@ from proxy.payload.schema import Schema as CertifiedSchema
 from proxy.records import AlarmName, Finding, Model, Observation, Rows, Side, Undecodable, Verdict
 from proxy.stats.basis.functionals import Floats
 from proxy.stats.engine import snapshot
-from proxy.stats.engine.acquittal import shared_by
+from proxy.stats.engine.acquittal import Abreast, shared_by
 from proxy.stats.engine.conclude import Wording, conclude, detail_of, unknown
 from proxy.stats.engine.effects import Effect
 from proxy.stats.engine.streams import WatchedStream
@@ -52,6 +52,7 @@ class Schema:
         self._stable = _answers(known, Model.STABLE, settings)
         self._watch = _watch_of((self._input, self._output), engine)
         self._stable_watch = _watch_of((self._stable,), engine)
+        self._abreast = Abreast()
         self._wording = Wording(
             name=self.name,
             rows="exchanges",
@@ -97,6 +98,8 @@ class Schema:
                 watch.tick()
         if self._watch is None:
             return unknown(self.name, now_s, self._why_unknown)
+        if self._stable_watch is not None:
+            self._abreast.note(self._stable_watch, self._watch)
         if self._watch.breach is not None:
             self._shared = self._is_shared(self._watch)
         finding = self._named(conclude(self._watch, self._wording, now_s, self._shared))
@@ -123,7 +126,8 @@ class Schema:
             return Verdict.BREACH
         if self._stable_watch is None:
             return Verdict.UNKNOWN
-        return shared_by(self._stable_watch, watch, self._wording.min_rows, f"{Model.STABLE} ")
+        n, prefix = self._wording.min_rows, f"{Model.STABLE} "
+        return shared_by(self._stable_watch, watch, n, self._abreast, prefix)
 
     def snapshot(self) -> bytes:
         """Give the evidence as bytes."""

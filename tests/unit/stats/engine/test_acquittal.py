@@ -7,7 +7,7 @@ import pytest
 
 from proxy.records import Verdict
 from proxy.stats.basis.demands import Certainty, Tolerance
-from proxy.stats.engine.acquittal import shared_by
+from proxy.stats.engine.acquittal import LONGEST, Abreast, shared_by
 from proxy.stats.engine.streams import watch_columns
 from proxy.stats.engine.watch import Watch
 from proxy.stats.reference.column import ColumnProfile
@@ -37,6 +37,7 @@ def run(shift: float, stable_shift: float, n_stable: int, ticks: int, seed: int)
     """Give who shares it, tick by tick: 20 healthy ticks, then the shifts; 100 rows a tick."""
     rng = np.random.default_rng(seed)
     candidate, stable, own, other = watches()
+    abreast = Abreast()
     found = []
     for tick in range(20 + ticks):
         moved, moved_too = (shift, stable_shift) if tick >= 20 else (0.0, 0.0)
@@ -44,8 +45,9 @@ def run(shift: float, stable_shift: float, n_stable: int, ticks: int, seed: int)
         stable.add(0, other.binner().bins(list(rng.normal(moved_too, 1.0, n_stable))))
         candidate.tick()
         stable.tick()
+        abreast.note(stable, candidate)
         if candidate.breach is not None:
-            found.append(shared_by(stable, candidate, MIN_ROWS))
+            found.append(shared_by(stable, candidate, MIN_ROWS, abreast))
     assert found, "the candidate's shift was not found"
     return found
 
@@ -75,24 +77,69 @@ def test_without_a_breach_the_stable_models_own_verdict_stands() -> None:
     """OK with enough rows, unknown with few."""
     candidate, stable, own, other = watches()
     rng = np.random.default_rng(6)
-    assert shared_by(stable, candidate, MIN_ROWS) is Verdict.UNKNOWN
+    assert shared_by(stable, candidate, MIN_ROWS, Abreast()) is Verdict.UNKNOWN
     for _ in range(5):
         candidate.add(0, own.binner().bins(list(rng.normal(size=100))))
         stable.add(0, other.binner().bins(list(rng.normal(size=100))))
         candidate.tick()
         stable.tick()
-    assert shared_by(stable, candidate, MIN_ROWS) is Verdict.OK
+    assert shared_by(stable, candidate, MIN_ROWS, Abreast()) is Verdict.OK
 
 
 def test_a_stable_model_without_the_stream_says_nothing() -> None:
     """Another name, as of a column that it does not answer, cannot acquit anybody."""
     candidate, stable, own, other = watches()
+    abreast = Abreast()
     rng = np.random.default_rng(7)
     for _ in range(10):
         candidate.add(0, own.binner().bins(list(rng.normal(3.0, 1.0, 100))))
         stable.add(0, other.binner().bins(list(rng.normal(size=100))))
         candidate.tick()
         stable.tick()
+        abreast.note(stable, candidate)
     assert candidate.breach is not None
-    assert shared_by(stable, candidate, MIN_ROWS) is Verdict.OK
-    assert shared_by(stable, candidate, MIN_ROWS, prefix="other ") is Verdict.UNKNOWN
+    assert shared_by(stable, candidate, MIN_ROWS, abreast) is Verdict.OK
+    assert shared_by(stable, candidate, MIN_ROWS, abreast, prefix="other ") is Verdict.UNKNOWN
+
+
+def test_rows_of_before_the_breach_acquit_nobody_however_seldom_the_stable_is_asked() -> None:
+    """It was asked 60 rows in every twelfth tick: its last ten ticks are those of two hours ago."""
+    rng = np.random.default_rng(8)
+    candidate, stable, own, other = watches()
+    abreast = Abreast()
+    found = []
+    for tick in range(240 + 36):
+        moved = 0.5 if tick >= 240 else 0.0
+        candidate.add(0, own.binner().bins(list(rng.normal(moved, 1.0, 100))))
+        if tick % 12 == 11:
+            stable.add(0, other.binner().bins(list(rng.normal(moved, 1.0, 60))))
+        candidate.tick()
+        stable.tick()
+        abreast.note(stable, candidate)
+        if candidate.breach is not None and stable.breach is None:
+            assert abreast.since(candidate.breach.onset) <= 1 + (tick - 240) // 12
+            found.append(shared_by(stable, candidate, MIN_ROWS, abreast))
+    assert len(found) > 10
+    assert Verdict.OK not in found
+
+
+def test_ticks_are_laid_side_by_side_as_far_as_they_are_known() -> None:
+    """Since when both are seen, at most as long as a history; a new watch begins anew."""
+    candidate, stable, own, _ = watches()
+    abreast = Abreast()
+    value = own.binner().bins([0.0])
+    assert abreast.since(1) == 0
+    for tick in range(LONGEST + 100):
+        candidate.add(0, value)
+        if tick % 4 == 0:
+            stable.add(0, value)
+        candidate.tick()
+        stable.tick()
+        abreast.note(stable, candidate)
+        if tick == 40:
+            assert [abreast.since(n) for n in (1, 4, 5, 1000)] == [1, 1, 2, 10]
+    assert abreast.since(8) == 2
+    assert abreast.since(5000) == LONGEST // 4
+    successor, _, _, _ = watches()
+    abreast.note(stable, successor)
+    assert abreast.since(5000) == 0
