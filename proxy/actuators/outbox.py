@@ -16,8 +16,8 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from proxy.actuators.disk import replace_file
 from proxy.actuators.notice import Notice
+from proxy.disk import replace_file
 
 log = logging.getLogger(__name__)
 
@@ -147,6 +147,7 @@ class Outbox:
 
     def _write(self, name: str, raw: bytes) -> None:
         try:
+            self._path.mkdir(parents=True, exist_ok=True)
             replace_file(self._path / name, raw)
         except OSError as error:
             self._count(error)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from proxy.actuators.disk import replace_file
+from proxy.disk import replace_file
 from proxy.records import Routing
 
 
@@ -44,6 +44,7 @@ class RouteCell:
             raise ValueError(f"epoch {routing.epoch} is older than {self._current.epoch}")
         self._current = routing
         try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
             replace_file(self._path, msgspec.msgpack.encode(routing))
         except OSError as error:
             self.error = str(error)

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 from pathlib import Path
 from typing import Final
+
+from proxy.disk import replace_file
 
 log = logging.getLogger(__name__)
 
@@ -42,9 +43,10 @@ class StateFile:
 
     def write(self, body: bytes) -> bool:
         """Replace the file; `False` when the disk is full, read-only or gone. Blocks on fsync."""
-        beside = self.path.with_name(f"{self.path.name}.new")
+        digest = hashlib.sha256(body).hexdigest()
+        header = f"{MAGIC} {self.kind} {self.version} {len(body)} {digest}\n".encode()
         try:
-            self._write(beside, body)
+            replace_file(self.path, header + body)
         except OSError as error:
             if not self.n_failed or not self.trouble:
                 log.warning("state file %s cannot be written: %s", self.path, error.strerror)
@@ -53,23 +55,6 @@ class StateFile:
             return False
         self.trouble = ""
         return True
-
-    def _write(self, beside: Path, body: bytes) -> None:
-        digest = hashlib.sha256(body).hexdigest()
-        header = f"{MAGIC} {self.kind} {self.version} {len(body)} {digest}\n".encode()
-        file = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        try:
-            _write_all(file, header + body)
-            os.fsync(file)
-        finally:
-            os.close(file)
-        beside.replace(self.path)
-        # The rename itself is only safe once the directory is on the disk.
-        directory = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
 
     def read(self) -> bytes | None:
         """Give the body, or `None` to start fresh: no file, another version, damage.
@@ -112,9 +97,3 @@ class StateFile:
             self.path.replace(self.path.with_name(f"{self.path.name}.damaged"))
         except OSError as error:
             log.warning("%s cannot be put aside: %s", self.path, error.strerror)
-
-
-def _write_all(file: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(file, view) :]

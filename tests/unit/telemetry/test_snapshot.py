@@ -106,7 +106,7 @@ def test_a_failed_write_keeps_the_old_state(tmp_path: Path) -> None:
     """When the new file cannot be made, the old one stands."""
     file = state(tmp_path / "s")
     file.write(b"old")
-    (tmp_path / "s.new").mkdir()
+    (tmp_path / ".s.new").mkdir()
     assert not file.write(b"new")
     assert file.read() == b"old"
 

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from proxy.actuators.disk import replace_file
+from proxy.disk import replace_file
 
 
 def test_a_file_is_replaced_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
-    """The folder is made, the content is new, and only its owner may read it."""
-    path = tmp_path / "inner" / "cell"
+    """The content is new, and only its owner may read it."""
+    path = tmp_path / "cell"
     replace_file(path, b"one")
     replace_file(path, b"two")
     assert path.read_bytes() == b"two"
-    assert [it.name for it in path.parent.iterdir()] == ["cell"]
+    assert [it.name for it in tmp_path.iterdir()] == ["cell"]
     assert path.stat().st_mode & 0o077 == 0
 
 
