@@ -16,8 +16,8 @@ from msgspec import Struct
 
 from proxy.actuators.settings import Severity
 from proxy.policy import TICKETS, Cause, Incident, is_dry
+from proxy.policy.words import false_alarms
 from proxy.records import Action, AlarmName, Finding, Outcome, StepKind
-from proxy.units import DAY_S
 
 Kind: TypeAlias = Literal["firing", "resolved", "escalation", "action"]
 
@@ -124,7 +124,6 @@ def _notice(
 ) -> Notice:
     """Put together what every kind of notice says."""
     alarm = action.alarms[0].value if action.alarms else ""
-    days = scene.expected_run_length_s / DAY_S
     return Notice(
         id=f"{scene.instance}/{action.id}",
         kind=kind,
@@ -144,7 +143,7 @@ def _notice(
         threshold=finding.threshold if finding else None,
         n_reference=finding.n_reference if finding else 0,
         n_current=finding.n_current if finding else 0,
-        false_alarms=f"at most one false detection in {days:g} days per watched quality",
+        false_alarms=false_alarms(scene.expected_run_length_s),
         blamed=incident.blamed if incident else (),
         done=incident.done if incident else "",
         next=incident.next if incident else "",

@@ -19,6 +19,12 @@ def span(seconds: float) -> str:
     return f"{max(0.0, seconds):.0f} s"
 
 
+def false_alarms(run_length_s: float) -> str:
+    """Say how often a watched quality is detected by chance, where so long is the mean time."""
+    days = run_length_s / DAY_S
+    return f"at most one false detection in {days:g} day{'s' * (days != 1)} per watched quality"
+
+
 def effect(finding: Finding) -> str:
     """Say an effect with its unit, interval and sample: never an effect without them.
 

@@ -13,6 +13,7 @@ from typing import Final, TypedDict
 
 from proxy.alarms import STATED
 from proxy.policy import TICKETS, Cause, Incident, why
+from proxy.policy.words import false_alarms
 from proxy.records import Alarm, AlarmName, AlarmState, Finding, Insight, Model, Verdict
 from proxy.telemetry import words
 from proxy.telemetry.desk import AgreementView, JsonObject
@@ -29,7 +30,6 @@ from proxy.telemetry.report.chronicle import (
 from proxy.telemetry.report.evidence import columns_of, evidence_of, load_cells_of
 from proxy.telemetry.report.values import Blamed, Evidence, IncidentReport, LoadCell, Measure
 from proxy.telemetry.streams import agreement_view
-from proxy.units import DAY_S
 
 MAX_BLAMED: Final = 12
 DRIFTS: Final = (AlarmName.INPUT_DRIFT, AlarmName.OUTPUT_DRIFT)
@@ -355,8 +355,7 @@ def _false_alarms(told: Chronicle, live: Live, said: str) -> str:
     run_length_s = live.expected_run_length_s or _rule(told, "expected_run_length_s")
     if said or run_length_s is None:
         return said
-    days = run_length_s / DAY_S
-    return f"at most one false detection in {days:g} days per watched quality"
+    return false_alarms(run_length_s)
 
 
 def _confirmation(told: Chronicle) -> str:

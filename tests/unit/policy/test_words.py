@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from proxy.policy.words import effect, listed, span
+from proxy.policy.words import effect, false_alarms, listed, span
 from proxy.records import AlarmName, Finding
 
 
@@ -26,6 +26,13 @@ from proxy.records import AlarmName, Finding
 def test_a_span_is_said_in_the_largest_unit_that_fits(seconds: float, words: str) -> None:
     """Three figures are enough for people."""
     assert span(seconds) == words
+
+
+@pytest.mark.parametrize(("days", "said"), [(1, "1 day"), (365, "365 days"), (0.5, "0.5 days")])
+def test_the_budget_is_said_in_days(days: float, said: str) -> None:
+    """It is the mean time to a false detection of one watched quality."""
+    words = f"at most one false detection in {said} per watched quality"
+    assert false_alarms(86_400.0 * days) == words
 
 
 def test_an_effect_is_never_said_without_interval_and_sample(

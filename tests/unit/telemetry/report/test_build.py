@@ -79,7 +79,7 @@ def test_a_running_sidecar_knows_better(
     assert report.evidence[0].reason == "nothing is missing"
     assert report.evidence[0].examples[0].at_utc == "utc 11"
     assert dict(report.provenance)["stablehand"] == "2.0"
-    assert report.false_alarms == "at most one false detection in 1 days per watched quality"
+    assert report.false_alarms == "at most one false detection in 1 day per watched quality"
 
 
 def an_open_incident() -> Incident:
