@@ -305,9 +305,9 @@ def _classify_breach(alarm: Alarm, finding: Finding, rule: AlarmRule) -> Event:
     pending_s = finding.at_s - alarm.since_s
     if pending_s >= rule.hold_s and _is_confirmed(alarm, finding, rule):
         return Event.PROVEN
-    # Where data come in bursts, such as labels, the first tick of one is not yet all they say.
-    has_begun = 0 < len(alarm.recent) < rule.of_ticks
-    lapses = rule.confirm_evidence is not None and finding.confirmation <= 0.0 and not has_begun
+    # Where data come in bursts, such as labels or whole days, one tick is not yet all they say.
+    is_told = len(alarm.recent) >= rule.of_ticks
+    lapses = rule.confirm_evidence is not None and finding.confirmation <= 0.0 and is_told
     if lapses and pending_s >= rule.lapse_after_s:
         return Event.LAPSED
     return Event.BREACH

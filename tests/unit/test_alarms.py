@@ -181,6 +181,18 @@ def test_one_tick_after_a_long_silence_does_not_end_a_pending_alarm() -> None:
     assert states[-1] is AlarmState.INACTIVE
 
 
+def test_a_breach_that_nothing_was_said_about_yet_does_not_lapse() -> None:
+    """What is counted by whole days says nothing for hours: the alarm waits for the next ones."""
+    alarm = Alarm(name=AlarmName.INPUT_DRIFT)
+    states = []
+    for number, spoke in enumerate([None] * 50 + [True] * 4):
+        shown = finding(BREACH, number * TICK_S, 5.0 if spoke else 0.0, AlarmName.INPUT_DRIFT)
+        alarm, _ = advance(alarm, msgspec.structs.replace(shown, spoke=spoke), RULE)
+        states.append(alarm.state)
+    assert set(states[:-1]) == {AlarmState.PENDING}
+    assert states[-1] is AlarmState.FIRING
+
+
 def test_a_breach_confirmed_slowly_does_not_lapse() -> None:
     """At low traffic the evidence needs its time: a rising confirmation keeps the alarm pending."""
     assert live([(BREACH, 0.01 * (n + 1)) for n in range(30)])[-1] is AlarmState.PENDING

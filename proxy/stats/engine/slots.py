@@ -26,10 +26,16 @@ from proxy.stats.reference.season import Seasons
 def within_hours(
     columns: Sequence[ColumnProfile], seasons: Seasons | None
 ) -> tuple[ColumnProfile, ...]:
-    """Give the columns with design effects measured within hours, where they have a season."""
-    known = {} if seasons is None else {one.name: one for one in seasons.columns}
+    """Give the columns with design effects within hours where they have a season.
+
+    Those of clocks are measured between days.
+    """
+    known: dict[str, dict[str, float]] = {}
+    if seasons is not None:
+        known = {one.name: one.design_effects for one in seasons.columns}
+        known |= {one.name: one.design_effects for one in seasons.clocks}
     return tuple(
-        structs.replace(column, design_effects=known[column.name].design_effects)
+        structs.replace(column, design_effects=known[column.name])
         if column.name in known
         else column
         for column in columns

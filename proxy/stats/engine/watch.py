@@ -60,7 +60,17 @@ class Breach:
     n_recovering: int = 0
     """Ticks since recovery began."""
     spoke: bool | None = None
-    """Whether the last tick raised the confirmation, before its bound. `None`: it had no rows."""
+    """Whether the last tick raised the confirmation, before its bound. `None`: the streams to blame
+    had no rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class WholeDay:
+    """The last day of a stream that is counted by whole days."""
+
+    counts: Floats
+    """float array [bins]."""
+    n_ticks: int
 
 
 class Watch:
@@ -80,6 +90,8 @@ class Watch:
         self._expected: ExpectedCounts | None = None
         self.pending: Singles = np.zeros(layout.n_bins, dtype=np.float32)
         self.breach: Breach | None = None
+        self.whole_days: dict[int, WholeDay] = {}
+        """By stream that is counted by whole days: the last one."""
         self.ticks_without_rows = 0
         self._n_calm = 0
 
@@ -140,7 +152,7 @@ class Watch:
 
     @property
     def spoke(self) -> bool | None:
-        """Whether the last tick's rows speak for the breach; `None` without rows or breach."""
+        """Whether the last tick speaks for the breach; `None` without one, or without its rows."""
         return None if self.breach is None else self.breach.spoke
 
     @property
@@ -188,7 +200,12 @@ class Watch:
         return math.log(max(1.0, wealth))
 
     def current(self, stream: int) -> Floats:
-        """Give the counts of a stream since the breach began, else of the last calm ticks."""
+        """Give the counts of a stream since the breach began, else of the last calm ticks.
+
+        Of a stream that is counted by whole days those of the last one.
+        """
+        if stream in self.whole_days:
+            return self.whole_days[stream].counts
         return self.history.last(self._ticks_shown(), self.layout.bins[stream])
 
     def seen(self, stream: int) -> WatchedStream:
@@ -219,6 +236,7 @@ class Watch:
         self.breach = None
         self._n_calm = 0
         self.pending[:] = 0
+        self.whole_days.clear()
 
     def _begin(self) -> None:
         """Latch a breach: fix whom to blame, what to confirm and what recovery would mean."""
@@ -230,6 +248,8 @@ class Watch:
         strongest = self.strongest()
         score = self.score(strongest)
         breach.onset = onset_ticks(self.history.ticks(self.layout.bins[strongest]), score)
+        if strongest in self.whole_days:
+            breach.onset = max(breach.onset, self.whole_days[strongest].n_ticks)
         self.breach = breach
         self._blame(breach)
 
@@ -240,7 +260,8 @@ class Watch:
         grown = breach.confirmation * np.exp(factors)
         # At the bound the sum only wavers: the clearest breach would never seem to go on.
         before = breach.confirmation.sum(dtype=np.float64)
-        breach.spoke = bool(grown.sum(dtype=np.float64) > before)
+        has_rows = any(counts[self.layout.bins[stream]].any() for stream in breach.recoveries)
+        breach.spoke = bool(grown.sum(dtype=np.float64) > before) if has_rows else None
         breach.confirmation = np.minimum(grown, np.float32(LARGEST_CONFIRMATION))
         for stream, recovery in breach.recoveries.items():
             moved = 0.0
@@ -260,9 +281,21 @@ class Watch:
             return
         calm = breach.fresh.evidence() < CALM * breach.fresh.threshold
         if self.recovery >= self._resolve_evidence and calm:
-            self.detector.wealth = breach.fresh.wealth
+            self._carry_on(breach)
             self._n_calm = breach.n_recovering
             self.breach = None
+
+    def _carry_on(self, breach: Breach) -> None:
+        """Go on after a breach with what has been won since recovery began.
+
+        What is counted by whole days, and was not to blame, keeps what it had: a breach of hours
+        has little to do with it, and its evidence takes days.
+        """
+        wealth = breach.fresh.wealth
+        for stream in self.whole_days.keys() - breach.recoveries.keys():
+            bets = self.layout.bets[stream]
+            wealth[bets] = self.detector.wealth[bets]
+        self.detector.wealth = wealth
 
     def _blame(self, breach: Breach) -> None:
         """Add the streams that are to blame now to those to blame; they stay until recovery."""

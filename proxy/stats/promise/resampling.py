@@ -167,12 +167,15 @@ def _codes(watch: Watch, subject: Subject) -> NDArray[np.int32]:
     columns, multivariate = subject.columns, subject.profile.multivariate
     derived = {} if multivariate is None else derived_columns(multivariate, columns)
     values = {**columns, **derived}
+    seasons = subject.profile.seasons
+    clocks = set() if seasons is None else {clock.name for clock in seasons.clocks}
     n = max((len(cells) for cells in columns.values()), default=0)
     codes = np.empty((n, len(watch.streams)), dtype=np.int32)
     for place, (stream, bins) in enumerate(zip(watch.streams, watch.layout.bins, strict=True)):
         known = stream.column
-        if known is None or len(values.get(stream.name, ())) != n:
-            # A column that only requests had: its rows are missing here, which says nothing.
+        if known is None or len(values.get(stream.name, ())) != n or stream.name in clocks:
+            # A column that only requests had: its rows are missing here, which says nothing. And of
+            # clocks only whole days are counted, which blocks are not.
             codes[:, place] = -1
             continue
         codes[:, place] = bins.start + known.binner().bins(values[stream.name])

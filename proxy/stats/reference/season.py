@@ -24,6 +24,7 @@ from proxy.records import Scalar
 from proxy.stats.basis import design_effect
 from proxy.stats.basis.functionals import Bins, Floats, Functional
 from proxy.stats.basis.hours import HOURS, Calendar
+from proxy.stats.reference.clocks import CLOCK_LIKE, Clock, clock_of, clock_trouble
 from proxy.stats.reference.column import ColumnProfile, masses_of
 from proxy.stats.reference.merging import merge_slots
 from proxy.stats.reference.waves import moves_of, slopes_of, wave_of
@@ -33,9 +34,6 @@ MIN_DAYS: Final = 3
 """Fewer days cannot tell what comes back every day from what happened once."""
 WEEK_DAYS: Final = 20
 """Days from which weekends are looked at: with these there are at least two whole ones."""
-CLOCK_LIKE: Final = 0.9
-"""A column of which the hour explains this part is a clock itself: the smallest delay between the
-hour of the request and its own would look like drift, so it is watched over the whole day."""
 MAX_NUMBERS: Final = 1_000_000
 """Masses that all slots together may have: about 10 MB of JSON."""
 MAX_NAMED: Final = 5
@@ -71,6 +69,8 @@ class Seasons(Struct, frozen=True, kw_only=True):
     days: int
     """Days of the reference."""
     columns: tuple[ColumnSeason, ...]
+    clocks: tuple[Clock, ...] = ()
+    """Columns that are clocks themselves."""
 
 
 def find_seasons(
@@ -89,19 +89,24 @@ def find_seasons(
     if clock is None:
         return None
     found: list[ColumnSeason] = []
+    clocks: list[Clock] = []
     numbers = 0
     for profile in profiles:
         if profile.name not in columns:
             continue
         bins = profile.binner().bins(columns[profile.name])[clock.rows]
         season = _season_of(profile, bins, clock)
-        if season is None:
+        if isinstance(season, Clock):
+            clocks.append(season)
+        if not isinstance(season, ColumnSeason):
             continue
         numbers += sum(len(masses) for masses in season.masses)
         if numbers > MAX_NUMBERS:
             break
         found.append(season)
-    return Seasons(days=clock.n_days, columns=tuple(found)) if found else None
+    if not found and not clocks:
+        return None
+    return Seasons(days=clock.n_days, columns=tuple(found), clocks=tuple(clocks))
 
 
 def about_seasons(times_s: Sequence[float], seasons: Seasons | None) -> list[str]:
@@ -122,6 +127,10 @@ def about_seasons(times_s: Sequence[float], seasons: Seasons | None) -> list[str
         "watched against its own hour"
         for one in named
     ]
+    texts += [
+        f"{one.name} is a clock: watched by whole days, {one.days} of which are certified"
+        for one in seasons.clocks[:MAX_NAMED]
+    ]
     if len(seasons.columns) > MAX_NAMED:
         texts.append(f"so are {len(seasons.columns) - MAX_NAMED} more columns")
     return texts
@@ -130,20 +139,25 @@ def about_seasons(times_s: Sequence[float], seasons: Seasons | None) -> list[str
 def trouble_of(seasons: Seasons, columns: Sequence[ColumnProfile]) -> str:
     """Say what is wrong with seasons that were read from a file; empty when nothing is."""
     bins = {column.name: len(column.masses) for column in columns}
-    for one in seasons.columns:
-        if one.name not in bins:
-            return f"it has a season of {one.name!r}, which is no column"
-        n_slots = len(one.masses)
-        fits = len(one.slots) == one.calendar.n_hours and set(one.slots) <= set(range(n_slots))
-        if not fits or not len(one.n) == len(one.slopes) == n_slots or min(one.n) < 1:
-            return f"the hours of column {one.name!r} do not fit its {n_slots} slots"
-        for masses in one.masses:
-            if len(masses) != bins[one.name] or not all(0 < mass <= 1 for mass in masses):
-                return f"a slot of column {one.name!r} has a mass outside 0 to 1, or too few"
-        if any(not 0 <= value < math.inf for slope in one.slopes for value in slope.values()):
-            return f"a slope of column {one.name!r} is no positive number"
-        if any(not value >= 1 for value in one.design_effects.values()):
-            return f"a design effect of column {one.name!r} is below 1"
+    wrong = [clock_trouble(one, bins) for one in seasons.clocks]
+    wrong += [_trouble_of(one, bins) for one in seasons.columns]
+    return next(filter(None, wrong), "")
+
+
+def _trouble_of(one: ColumnSeason, bins: Mapping[str, int]) -> str:
+    if one.name not in bins:
+        return f"it has a season of {one.name!r}, which is no column"
+    n_slots = len(one.masses)
+    fits = len(one.slots) == one.calendar.n_hours and set(one.slots) <= set(range(n_slots))
+    if not fits or not len(one.n) == len(one.slopes) == n_slots or min(one.n) < 1:
+        return f"the hours of column {one.name!r} do not fit its {n_slots} slots"
+    for masses in one.masses:
+        if len(masses) != bins[one.name] or not all(0 < mass <= 1 for mass in masses):
+            return f"a slot of column {one.name!r} has a mass outside 0 to 1, or too few"
+    if any(not 0 <= value < math.inf for slope in one.slopes for value in slope.values()):
+        return f"a slope of column {one.name!r} is no positive number"
+    if any(not value >= 1 for value in one.design_effects.values()):
+        return f"a design effect of column {one.name!r} is below 1"
     return ""
 
 
@@ -186,7 +200,7 @@ def _clock_of(times_s: Sequence[float]) -> _Clock | None:
     )
 
 
-def _season_of(profile: ColumnProfile, bins: Bins, clock: _Clock) -> ColumnSeason | None:
+def _season_of(profile: ColumnProfile, bins: Bins, clock: _Clock) -> ColumnSeason | Clock | None:
     """Give the season of one column, given the bin of each row; `None` when it has none.
 
     Weekends are looked at first, and forgotten when they say nothing of their own.
@@ -201,8 +215,10 @@ def _season_of(profile: ColumnProfile, bins: Bins, clock: _Clock) -> ColumnSeaso
     waves = [wave for f in functionals if (wave := wave_of(f, masses, counts)) is not None]
     if clock.calendar is Calendar.WEEK and not any(wave.has_weekend for wave in waves):
         return _season_of(profile, bins, clock.daily())
-    if not waves or max(wave.explained for wave in waves) > CLOCK_LIKE:
+    if not waves:
         return None
+    if max(wave.explained for wave in waves) > CLOCK_LIKE:
+        return clock_of(profile, counts)
     by_hour = counts.sum(axis=0)
     slots = merge_slots(
         np.stack([wave.deviations for wave in waves], axis=1),

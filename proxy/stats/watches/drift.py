@@ -12,6 +12,7 @@ from msgspec import Struct, structs
 from proxy.records import Finding, Pace, Rows, Verdict
 from proxy.stats.basis.demands import Certainty, DriftRule, Tolerance
 from proxy.stats.engine import snapshot
+from proxy.stats.engine.days import SavedDays, WholeDays
 from proxy.stats.engine.dependence import DependenceLearner
 from proxy.stats.engine.e_detector import Singles
 from proxy.stats.engine.slots import Slots, with_seasons, within_hours
@@ -59,6 +60,7 @@ class ProfileWatch:
         multivariate = together(profile, columns)
         self.watch = self._new_watch()
         self._slots = Slots(self.watch, rule.tolerance)
+        self._days = self._whole_days()
         self.counter = ColumnCounter(columns, multivariate, self.watch, rule.max_rows)
         self.recent: RecentPast | None = None
         """The comparison with the last days; `None`: switched off."""
@@ -84,6 +86,7 @@ class ProfileWatch:
         if utc_s is not None:
             self._slots.follow(utc_s)
         self.counter.flush()
+        self._days.follow(utc_s)
         counts = self.watch.pending
         self.watch.tick()
         if utc_s is not None:
@@ -127,6 +130,7 @@ class ProfileWatch:
         if self._probation is not None:
             self._replace(self._probation)
         self.watch.reset()
+        self._days.reset()
         if self.recent is not None:
             self.recent.reset()
         if self.learner is not None:
@@ -136,7 +140,8 @@ class ProfileWatch:
         """Give the evidence, and the learnt design effects, as bytes."""
         watch = self.watch if self._probation is None else self._probation
         past = None if self.recent is None else self.recent.save()
-        return msgspec.msgpack.encode(_Saved(self.learnt, snapshot.save(watch), past, self.pace))
+        saved = _Saved(self.learnt, snapshot.save(watch), past, self.pace, self._days.save())
+        return msgspec.msgpack.encode(saved)
 
     def load(self, raw: bytes) -> bool:
         """Go on from saved evidence; false when it does not fit."""
@@ -153,6 +158,8 @@ class ProfileWatch:
             return False
         if self.recent is not None and saved.past is not None:
             self.recent.load(saved.past)
+        if saved.days is not None:
+            self._days.load(saved.days)
         self.pace = saved.pace
         return True
 
@@ -171,6 +178,10 @@ class ProfileWatch:
                 derived = _with(derived, learnt[len(columns) :])
             streams += watch_derived(multivariate, derived, self.rule.tolerance)
         return Watch(with_seasons(streams, seasons), self._certainty)
+
+    def _whole_days(self) -> WholeDays:
+        seasons = self._profile.seasons
+        return WholeDays(self.watch, () if seasons is None else seasons.clocks)
 
     @property
     def _is_to_learn(self) -> bool:
@@ -209,6 +220,7 @@ class ProfileWatch:
     def _replace(self, successor: Watch) -> None:
         self.watch = successor
         self._slots = Slots(successor, self.rule.tolerance)
+        self._days = self._whole_days()
         self._probation = None
         self.counter.into(successor)
         if self.recent is not None:
@@ -311,6 +323,7 @@ class _Saved(Struct, frozen=True):
     watch: bytes
     past: SavedPast | None = None
     pace: Pace = Pace.UNKNOWN
+    days: SavedDays | None = None
 
 
 def _with(

@@ -69,7 +69,7 @@ def test_an_open_interval_says_nothing() -> None:
 
 
 def test_a_column_that_rows_name_stands_for_itself() -> None:
-    """b is blamed for fitting nothing any more: its own histogram comes first, and is blamed."""
+    """A column that fits nothing any more is blamed: its own histogram comes first."""
     rng = np.random.default_rng(6)
 
     def alike(n: int) -> dict[str, list[Scalar]]:

@@ -153,9 +153,16 @@ def test_weather_is_no_season() -> None:
 
 
 def test_the_clock_itself_is_not_given_slots() -> None:
-    """A column that tells the hour would alarm at the smallest delay."""
-    times = every(60, 5)
-    assert seasons({"hour": Calendar.DAY.hours(times).astype(np.float64)}, times) is None
+    """A column that tells the hour would alarm at the smallest delay: it is told by whole days."""
+    times = every(60, 12)
+    hours = Calendar.DAY.hours(times).astype(np.float64)
+    found = seasons({"hour": hours}, times)
+    assert found is not None
+    assert (found.columns, [one.name for one in found.clocks]) == ((), ["hour"])
+    assert about_seasons(times.tolist(), found) == [
+        "hour is a clock: watched by whole days, 10 of which are certified"
+    ]
+    assert seasons({"hour": hours[:7000]}, times[:7000]) is None, "too few whole days"
 
 
 def test_one_day_cannot_tell_season_from_trend_and_the_certificate_says_so() -> None:

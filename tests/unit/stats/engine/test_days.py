@@ -1,0 +1,207 @@
+"""Whole days: a clock is silent until its day is over, and says then what no hour can."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+import made
+from proxy.stats.basis.demands import Certainty, DriftRule, Tolerance
+from proxy.stats.engine.days import SavedDays
+from proxy.stats.reference.profile import Profile, build_profile
+from proxy.stats.watches.drift import ProfileWatch
+from proxy.units import DAY_S, HOUR_S
+
+MONDAY_S = 1_699_833_600.0
+TICK_S = 600.0
+RULE = DriftRule(tolerance=Tolerance(effect=0.1))
+CERTAINTY = Certainty(run_length_ticks=52_560.0)
+
+
+def hours_of(times: np.ndarray) -> np.ndarray:
+    """Give the hour of the day of each time."""
+    return np.floor(times / HOUR_S) % 24
+
+
+def busy(rng: np.random.Generator, start_s: float, span_s: float) -> np.ndarray:
+    """Give the times of requests, about one a minute, more of them at noon."""
+    times = np.sort(rng.uniform(start_s, start_s + span_s, int(span_s / 40)))
+    kept = rng.uniform(size=len(times)) < 0.6 - 0.3 * np.cos(2 * np.pi * times / DAY_S)
+    return np.asarray(times[kept])
+
+
+def certified() -> Profile:
+    """Certify three weeks of an hour, and of a column that has nothing to do with it."""
+    rng = np.random.default_rng(1)
+    times = busy(rng, MONDAY_S, 21 * DAY_S)
+    columns = {"hour": hours_of(times).tolist(), "x": rng.normal(size=len(times)).tolist()}
+    return build_profile(columns, rng, ordered=True, times_s=times.tolist())
+
+
+PROFILE = certified()
+
+
+@dataclass
+class Replay:
+    """A watch that lives through days."""
+
+    late: float = 0.0
+    """Added to every hour."""
+    watch: ProfileWatch = field(default_factory=lambda: ProfileWatch(PROFILE, RULE, CERTAINTY))
+    rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(2))
+    now_s: float = MONDAY_S + 70 * DAY_S
+
+    def live(self, days: float) -> list[int]:
+        """Live through days; give the ticks with a breach."""
+        bad = []
+        for number in range(round(days * DAY_S / TICK_S)):
+            times = busy(self.rng, self.now_s, TICK_S)
+            x = self.rng.normal(size=len(times))
+            hours = hours_of(times) + self.late
+            self.watch.count(made.rows({"hour": hours.tolist(), "x": x.tolist()}))
+            self.now_s += TICK_S
+            self.watch.tick(self.now_s - TICK_S / 2)
+            if self.watch.watch.breach is not None:
+                bad.append(number)
+        return bad
+
+    def counted(self) -> float:
+        """Give the hours that have reached the watch."""
+        watch = self.watch.watch
+        place = [stream.name for stream in watch.streams].index("hour")
+        return float(watch.history.last(1000, watch.layout.bins[place]).sum())
+
+
+def test_the_profile_knows_its_clock() -> None:
+    """The hour has no slots of its own: it is a clock."""
+    assert PROFILE.seasons is not None
+    assert [clock.name for clock in PROFILE.seasons.clocks] == ["hour"]
+    assert PROFILE.seasons.columns == ()
+    assert any(warning.startswith("hour is a clock") for warning in PROFILE.warnings)
+
+
+def test_healthy_months_are_quiet() -> None:
+    """Sixty days as certified: no breach, though every hour is nothing but itself."""
+    assert Replay().live(60) == []
+
+
+def test_an_hour_off_by_one_is_found_within_five_days_and_only_it_is_blamed() -> None:
+    """After two good days the hour is one too high: found at an end of a day, and it lasts."""
+    replay = Replay()
+    assert replay.live(2) == []
+    replay.late = 1.0
+    bad = replay.live(8)
+    watch = replay.watch.watch
+    assert bad[0] <= 5 * DAY_S / TICK_S
+    assert bad == list(range(bad[0], bad[-1] + 1))
+    assert [watch.subject(stream) for stream in watch.blamed()] == ["hour"]
+    assert watch.breach is not None
+    assert watch.breach.onset >= DAY_S / TICK_S
+
+
+def test_between_two_days_nothing_speaks_for_or_against_a_breach_of_a_clock() -> None:
+    """Rows of other columns do not say whether the clock is still wrong."""
+    replay = Replay(late=1.0)
+    replay.live(6.5)
+    assert replay.watch.watch.spoke is None
+    shown = replay.watch.watch.current(replay.watch.watch.blamed()[0])
+    assert shown.sum() > 1000, "people are shown the last whole day"
+    replay.live(0.5)
+    replay.live(1 / 144)
+    assert replay.watch.watch.spoke is True
+
+
+def test_a_repaired_clock_recovers() -> None:
+    """Good days end the breach."""
+    replay = Replay(late=1.0)
+    assert replay.live(6)
+    replay.late = 0.0
+    replay.live(12)
+    assert replay.watch.watch.breach is None
+
+
+def test_a_day_that_began_before_the_watch_did_is_dropped() -> None:
+    """From noon to noon twice: only the whole day between is counted, at its end."""
+    replay = Replay()
+    replay.now_s += DAY_S / 2
+    replay.live(1.0)
+    assert replay.counted() == 0
+    replay.live(1.0)
+    assert replay.counted() > 1000
+
+
+def test_a_day_with_a_gap_is_dropped() -> None:
+    """Two hours without the watch make a day that says nothing."""
+    replay = Replay()
+    replay.live(0.5)
+    replay.now_s += 2 * HOUR_S
+    replay.live(1.0)
+    assert replay.counted() == 0
+    replay.live(1.0)
+    assert replay.counted() > 1000
+
+
+@pytest.mark.parametrize("step_s", [-3 * DAY_S, -2 * HOUR_S, 400 * DAY_S])
+def test_a_time_that_jumps_spoils_the_day_and_nothing_else(step_s: float) -> None:
+    """Backwards or far ahead: the day is dropped, later ones count, nothing alarms."""
+    replay = Replay()
+    replay.live(0.5)
+    replay.now_s += step_s
+    assert replay.live(3) == []
+    assert replay.counted() > 1000
+
+
+def test_without_the_time_nothing_is_said_about_clocks() -> None:
+    """A tick at an unknown hour forgets the day, so that no part of it is taken for a day."""
+    replay = Replay()
+    replay.live(0.5)
+    replay.watch.count(made.rows({"hour": [3.0] * 1000, "x": [0.0] * 1000}))
+    replay.watch.tick()
+    replay.live(1.0)
+    assert replay.counted() == 0
+
+
+def test_a_day_goes_on_after_a_restart() -> None:
+    """What is held back, and the last whole day, are saved; the next one is complete."""
+    replay = Replay()
+    replay.live(2.5)
+    saved = replay.watch.save()
+    again = Replay(watch=ProfileWatch(PROFILE, RULE, CERTAINTY), now_s=replay.now_s)
+    assert again.watch.load(saved)
+    place = [stream.name for stream in again.watch.watch.streams].index("hour")
+    old, new = (one.watch.watch.whole_days[place] for one in (replay, again))
+    assert (new.counts.tolist(), new.n_ticks) == (old.counts.tolist(), old.n_ticks)
+    again.live(0.5)
+    again.live(1 / 144)
+    assert again.counted() > 1000
+
+
+def test_saved_days_of_other_columns_are_refused() -> None:
+    """Other bins, or a time that is none: the day is begun anew."""
+    days = Replay().watch._days
+    n_bins = [len(PROFILE.columns[0].masses)]
+    fits = [[0.0] * n for n in n_bins]
+    assert days.load(SavedDays(MONDAY_S, True, 3, fits, []))
+    assert not days.load(SavedDays(MONDAY_S, True, 3, [[0.0]], []))
+    assert not days.load(SavedDays(np.inf, True, 3, fits, []))
+    assert not days.load(SavedDays(MONDAY_S, True, 3, fits, [([0.0], 1)]))
+
+
+def test_evidence_of_days_outlives_a_breach_of_hours() -> None:
+    """While x breaks and recovers, the hour goes wrong: what its days have won is kept."""
+    replay = Replay(late=1.0)
+    replay.live(2)
+    for _ in range(20):
+        replay.watch.count(made.rows({"hour": [], "x": [5.0] * 100}))
+        replay.now_s += 1.0
+        replay.watch.tick(replay.now_s)
+    watch = replay.watch.watch
+    assert watch.breach is not None
+    place = [stream.name for stream in watch.streams].index("hour")
+    before = watch.stream_evidence(place)
+    assert before > 0
+    replay.live(0.5)
+    assert watch.breach is None
+    assert watch.stream_evidence(place) == pytest.approx(before)
