@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import signal
 import socket
@@ -62,6 +63,8 @@ log = logging.getLogger(__name__)
 OUTBOX: Final = "outbox"
 JOURNAL: Final = "journal.jsonl"
 PULSE_EVERY_S: Final = 1.0
+ODD_EVERY_S: Final = 60.0
+"""A bug may show in every report: one traceback in so long, or the log is full of them."""
 
 
 class Watcher:
@@ -81,6 +84,7 @@ class Watcher:
         self._tasks = TaskGroup("watcher", limit=16)
         self._ending = asyncio.Event()
         self._lag_s = 0.0
+        self._say_odd_s = -math.inf
         self._notes: list[str] = []
         self._pulses: dict[int, Pulse] = {}
         self._samples = Samples(np.random.default_rng())
@@ -229,8 +233,10 @@ class Watcher:
                 self._take(report)
             except Exception:
                 # A bug in reading one report must not cost the others, nor the link.
-                log.exception("a report could not be taken in")
                 self._metrics.link_dropped("unreadable")
+                if clock.now_s() >= self._say_odd_s:
+                    self._say_odd_s = clock.now_s() + ODD_EVERY_S
+                    log.exception("a report could not be taken in; others like it are only counted")
 
     def _take(self, report: Exchange | Capture | Pulse) -> None:
         if isinstance(report, Exchange):

@@ -128,8 +128,10 @@ def test_a_supervisor_that_is_gone_ends_it(make_watcher: MakeWatcher) -> None:
         os.close(writing)
 
 
-def test_a_report_that_cannot_be_taken_costs_no_other(make_watcher: MakeWatcher) -> None:
-    """It is counted under a metric; the link lives on."""
+def test_a_report_that_cannot_be_taken_costs_no_other(
+    make_watcher: MakeWatcher, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is counted under a metric, and told once; the link lives on."""
     watcher = make_watcher()
     pulse = Pulse(
         worker=0,
@@ -146,6 +148,9 @@ def test_a_report_that_cannot_be_taken_costs_no_other(make_watcher: MakeWatcher)
     bad = msgspec.structs.replace(pulse, worker=1, dropped=None)  # what no relay sends
     watcher._received([bad, pulse, bad])
     assert watcher._pulses[0] == pulse
+    assert [one.message for one in caplog.records if "could not be taken in" in one.message] == [
+        "a report could not be taken in; others like it are only counted"
+    ]
     body, _ = watcher._metrics.render("")
     assert b'stablehand_link_dropped_total{kind="unreadable"} 2' in body
 
