@@ -72,7 +72,7 @@ class Meter(Protocol):
         """Take over how a sampled answer arrived; empty timings: it did not come in pieces."""
 
     def pair(self, result: str) -> None:
-        """Count a mirrored pair: `agree`, `differ`, or `expired` (the other half never came)."""
+        """Count a mirrored pair: `agree` or `differ`."""
 
 
 class Reader(Protocol):

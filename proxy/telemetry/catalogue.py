@@ -94,7 +94,7 @@ MIRRORED: Final = _counter(
     "mirrored_total", "result", "Copies for the shadow: answered, failed, or why none was sent."
 )
 PAIRS: Final = _counter(
-    "agreement_pairs_total", "result", "Requests that both models answered, by what came of it."
+    "agreement_pairs_total", "result", "Requests of which both answers were read: agree, differ."
 )
 DISAGREEMENT: Final = _gauge(
     "disagreement_ratio",

@@ -146,7 +146,7 @@ class Metrics:
         self._tokens.read(exchange, timings)
 
     def pair(self, result: str) -> None:
-        """Count a pair: `agree`, `differ`, `expired`, `undecodable`."""
+        """Count a pair: `agree` or `differ`."""
         self._count(of.PAIRS, result)
 
     def finding(self, finding: Finding) -> None:
@@ -233,7 +233,7 @@ class Metrics:
         self._count(of.ACTIONS, outcome.action.step.kind, "ok" if outcome.ok else "failed")
 
     def alert(self, receiver: str, result: str) -> None:
-        """Count an alert: `sent`, `retried`, `dropped`, ..."""
+        """Count an alert by what became of it; the results are listed in `actuators.notify`."""
         self._count(of.ALERTS, receiver, result)
 
     def sink(self, kind: str, result: str) -> None:

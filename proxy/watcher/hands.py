@@ -173,6 +173,7 @@ class Hands:
         notice = self._composed(action)
         if notice is not None:
             self._offer(notice)
+            self._tools.metrics.action(Outcome(action=action, ok=True, error="", took_s=0.0))
 
     def _escalate(self, action: Action) -> None:
         notice = self._composed(action)

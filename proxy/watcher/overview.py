@@ -22,6 +22,7 @@ from proxy.telemetry.desk import (
     Status,
     StreamView,
 )
+from proxy.telemetry.metrics import PULSE_AGE_S
 from proxy.telemetry.streams import agreement_view, stream_views
 from proxy.units import DAY_S
 from proxy.watcher.office import Office
@@ -169,8 +170,12 @@ def _open_incidents(office: Office) -> list[Incident]:
 
 
 def _in_flight(office: Office) -> dict[str, int]:
+    """Give the exchanges running now, over all relays that are heard of."""
     total: dict[str, int] = {}
+    heard_s = clock.now_s() - PULSE_AGE_S
     for pulse in office.pulses.values():
+        if pulse.at_s < heard_s:
+            continue
         for place, n in pulse.in_flight.items():
             total[place] = total.get(place, 0) + n
     return total

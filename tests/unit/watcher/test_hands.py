@@ -90,6 +90,14 @@ def test_a_ladder_is_climbed_and_every_step_written_down(
     assert isinstance(outcome, dict)
     assert outcome["ok"] is (status == 200)
     assert ("500" in outcome["error"]) is (status == 500)
+    told, _ = watcher._metrics.render()
+    for step, result in (
+        ("alert", "ok"),
+        ("expand", "ok" if status == 200 else "failed"),
+        ("escalate", "ok"),
+    ):
+        line = f'stablehand_actions_total{{result="{result}",step="{step}"}} 1.0'
+        assert line in told.decode()
 
 
 @pytest.mark.parametrize(("status", "replicas"), [(200, 4), (500, 0)])

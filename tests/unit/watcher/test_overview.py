@@ -54,14 +54,14 @@ def test_a_firing_alarm_stands_in_the_headline(
 
 
 def test_running_exchanges_are_counted_over_all_relays(make_watcher: MakeWatcher) -> None:
-    """Two relays, one figure per model and position."""
+    """Two relays, one figure per model and position; one that fell silent runs none."""
     watcher = make_watcher()
-    for worker in (0, 1):
+    for worker in (0, 1, 2):
         watcher._take(
             Pulse(
                 worker=worker,
                 pid=1,
-                at_s=clock.now_s(),
+                at_s=clock.now_s() - 60 * (worker == 2),
                 listening=True,
                 draining=False,
                 connections=1,
