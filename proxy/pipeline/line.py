@@ -1,131 +1,46 @@
-"""The line from observations to decisions, as one pure value machine.
-
-`observe` takes what relays and probes report and shows it to the monitors; `tick` lets them judge,
-moves the alarms and asks the policy. What comes out is a `Turn`: findings, changes, the decision
-and the routing it asks for. Nothing is done here and no clock is read, so that tests and `replay`
-can drive the same code with times of their own.
-"""
+"""One watched deployment, from what is observed to what is decided; see `proxy.pipeline`."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
 from msgspec import Struct
 
 from proxy import alarms as alarm_rules
 from proxy import policy
-from proxy.alarms import AlarmSettings
 from proxy.monitors import Monitor, Pooled
 from proxy.monitors.label_quality import LabelQuality
-from proxy.policy import Decision, Facts, PolicySettings
+from proxy.pipeline.reading import Reading
+from proxy.pipeline.values import Keeper, Meter, Plan, Reader, Standing, Turn
+from proxy.policy import Decision, Facts
 from proxy.records import (
     Action,
     Alarm,
     AlarmName,
     AlarmState,
     Capture,
-    Case,
     Exchange,
     Finding,
     FleetState,
     Health,
     Model,
+    Observation,
     Outcome,
     Pair,
     Posture,
     Pulse,
     Routing,
-    Rows,
-    Scalar,
-    Side,
     Transition,
-    Undecodable,
     Verdict,
 )
 from proxy.stats.engine.watch import Watch
-from proxy.windows.cases import CaseJoiner
-from proxy.windows.pairs import PairJoiner
-from proxy.windows.repeats import Repeats
 
-MAX_PAIRS: Final = 4096
-"""Answers that wait for the other model's: seconds of mirrored traffic at full speed."""
-MAX_PAIR_AGE_S: Final = 60.0
-"""Longer than any copy may live (`mirror.timeout_s`)."""
-MAX_ASKED_CELLS: Final = 262_144
-"""Cells of questions that wait for the shadow's answer: some ten megabytes."""
 PAIRS_SPAN_S: Final = 1800.0
 """Span over which pairs are counted before the policy trusts the comparison."""
 STATE_VERSION: Final = 1
-
-
-class Meter(Protocol):
-    """Who counts what becomes of sampled bodies and pairs."""
-
-    def capture_result(self, side: Side, result: str) -> None:
-        """Count a body: `decoded`, or why not."""
-
-    def arrival(self, exchange: Exchange, timings: Mapping[str, Sequence[Scalar]]) -> None:
-        """Take over how a sampled answer arrived; empty timings: it did not come in pieces."""
-
-    def pair(self, result: str) -> None:
-        """Count a mirrored pair: `agree` or `differ`."""
-
-
-class Reader(Protocol):
-    """Who reads sampled bodies: a decoder, alone or with someone who looks over its shoulder."""
-
-    def decode(self, capture: Capture) -> tuple[Rows | Undecodable, ...]:
-        """Give the rows of each side, or why there are none; never raises."""
-
-
-class Keeper(Protocol):
-    """Who keeps decoded rows for people."""
-
-    def keep(self, rows: Rows) -> None:
-        """Offer rows to the sample."""
-
-    def keep_case(self, case: Case) -> None:
-        """Offer answers together with their questions."""
-
-    def keep_pair(self, pair: Pair, apart: float) -> None:
-        """Offer a pair whose answers lie `apart`, more than 0, to the strongest disagreements."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What the line works by."""
-
-    alarms: AlarmSettings
-    policy: PolicySettings
-    has_stable: bool
-    mirror_fraction: float
-    capacity: tuple[str, ...] = ()
-    """Names of the capacity steps, in order."""
-
-
-class Standing(Struct, frozen=True, kw_only=True):
-    """Where alarms and remedies stood before a tick."""
-
-    alarms: dict[AlarmName, Alarm]
-    posture: Posture
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
-    """What one tick came to."""
-
-    at_s: float
-    before: Standing
-    facts: Facts
-    """What the decision rested on."""
-    findings: tuple[Finding, ...]
-    transitions: tuple[Transition, ...]
-    decision: Decision
-    routing: Routing
 
 
 class _Saved(Struct, frozen=True):
@@ -159,13 +74,7 @@ class Pipeline:
         self._plan = plan
         self._monitors: Mapping[AlarmName, Monitor] = {one.name: one for one in monitors}
         self._rules = {name: plan.alarms.rule(name) for name in self._monitors}
-        self._decoder = decoder
-        self._apart = apart
-        self._meter = meter
-        self._keeper = keeper
-        self._joiner = PairJoiner(MAX_PAIRS, MAX_PAIR_AGE_S)
-        self._repeats = Repeats(MAX_PAIRS)
-        self._cases = CaseJoiner(MAX_PAIRS, MAX_ASKED_CELLS, MAX_PAIR_AGE_S)
+        self._reading = Reading(decoder, apart=apart, meter=meter, keeper=keeper)
         self._pairs: deque[tuple[float, int]] = deque()
         self._pairs_now = 0
         self._ready: dict[Model, Health] = {}
@@ -179,56 +88,17 @@ class Pipeline:
     def observe(self, report: Exchange | Capture | Pulse | Health | FleetState) -> None:
         """Take one report; a sampled body is decoded, and paired when it was mirrored."""
         if isinstance(report, Capture):
-            self._read(report)
+            for value in self._reading.take(report, has_shadow=self.routing.shadow is not None):
+                self._pairs_now += isinstance(value, Pair)
+                self._show(value)
             return
         if isinstance(report, Health):
             self._ready[report.model] = report
+        self._show(report)
+
+    def _show(self, value: Observation) -> None:
         for monitor in self._monitors.values():
-            monitor.observe(report)
-
-    def _read(self, capture: Capture) -> None:
-        if self._repeats.is_repeated(capture.exchange.id):
-            return
-        asked: Rows | None = None
-        for read in self._decoder.decode(capture):
-            if isinstance(read, Undecodable):
-                self._meter.capture_result(read.side, read.reason)
-            else:
-                self._meter.capture_result(read.side, "decoded")
-                self._keeper.keep(read)
-            if read.side is Side.OUTPUT:
-                self._meter.arrival(capture.exchange, read.timings)
-            for monitor in self._monitors.values():
-                monitor.observe(read)
-            if isinstance(read, Rows) and read.side is Side.INPUT:
-                asked = read
-                if self.routing.shadow is not None:
-                    self._cases.ask(read)
-            elif isinstance(read, Rows):
-                self._join(read, capture.exchange)
-                self._answer(read, capture.exchange, asked)
-
-    def _join(self, rows: Rows, exchange: Exchange) -> None:
-        """Bring the answers of both models together, whichever comes first."""
-        pair_id = exchange.id if exchange.pair_id is None else exchange.pair_id
-        pair = self._joiner.offer(rows, pair_id)
-        if pair is None:
-            return
-        self._pairs_now += 1
-        apart = self._apart(pair)
-        self._meter.pair("differ" if apart > 0 else "agree")
-        if apart > 0:
-            self._keeper.keep_pair(pair, apart)
-        for monitor in self._monitors.values():
-            monitor.observe(pair)
-
-    def _answer(self, rows: Rows, exchange: Exchange, asked: Rows | None) -> None:
-        """Bring the answer together with its question."""
-        case = self._cases.answer(rows, exchange, asked)
-        if case is not None:
-            self._keeper.keep_case(case)
-            for monitor in self._monitors.values():
-                monitor.observe(case)
+            monitor.observe(value)
 
     def pooled(self, names: Iterable[str]) -> dict[str, Watch]:
         """Give the watches of these monitors, for their counts to be added up over replicas.
@@ -279,7 +149,7 @@ class Pipeline:
         return change
 
     def _count_pairs(self, now_s: float) -> None:
-        self._joiner.expire(now_s)
+        self._reading.expire(now_s)
         self._pairs.append((now_s, self._pairs_now))
         self._pairs_now = 0
         while self._pairs and now_s - self._pairs[0][0] > PAIRS_SPAN_S:

@@ -2,42 +2,33 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-
 import msgspec
 
 import made
+import sampled
 from proxy.alarms import AlarmSettings
 from proxy.monitors import Monitor
 from proxy.payload.decode import Decoder
 from proxy.payload.settings import Payload, Redact
-from proxy.pipeline import PAIRS_SPAN_S, Pipeline, Plan
+from proxy.pipeline import Pipeline, Plan
+from proxy.pipeline.line import PAIRS_SPAN_S
 from proxy.policy import PolicySettings
 from proxy.records import (
     AlarmName,
     AlarmState,
-    Capture,
     Case,
-    Exchange,
     Finding,
     Health,
     Message,
     Model,
     Observation,
     Outcome,
-    Pair,
-    Position,
     Routing,
     Rows,
-    Scalar,
-    Side,
     StepKind,
     Undecodable,
     Verdict,
 )
-
-JSON = {"content-type": "application/json"}
 
 
 class Scripted:
@@ -63,6 +54,7 @@ class Scripted:
             at_s=now_s,
             evidence=20.0 * breach,
             confirmation=self.confirmation,
+            spoke=False if breach else None,
             verdict=self.verdict,
             since_s=now_s if breach else None,
             blamed=(),
@@ -86,40 +78,11 @@ class Scripted:
         self.n_resets += 1
 
 
-class Counter:
-    """Counts results."""
-
-    def __init__(self) -> None:
-        self.results: list[str] = []
-        self.arrivals: list[tuple[int, list[str]]] = []
-
-    def capture_result(self, side: Side, result: str) -> None:
-        """Note a body."""
-        self.results.append(f"{side}/{result}")
-
-    def arrival(self, exchange: Exchange, timings: Mapping[str, Sequence[Scalar]]) -> None:
-        """Note how an answer arrived."""
-        self.arrivals.append((exchange.id, sorted(timings)))
-
-    def pair(self, result: str) -> None:
-        """Note a pair."""
-        self.results.append(result)
-
-    def keep(self, rows: Rows) -> None:
-        """Note kept rows."""
-        self.results.append(f"kept {rows.side}")
-
-    def keep_pair(self, pair: Pair, apart: float) -> None:
-        """Keep nothing."""
-
-    def keep_case(self, case: Case) -> None:
-        """Note answers that are kept with their questions."""
-        self.results.append(f"kept {case.input.n} with {case.output.n}")
-
-
-def a_line(*monitors: Monitor, counter: Counter | None = None, has_stable: bool = True) -> Pipeline:
+def a_line(
+    *monitors: Monitor, counter: sampled.Counter | None = None, has_stable: bool = True
+) -> Pipeline:
     """Give a line with a stable model and these monitors."""
-    counter = counter or Counter()
+    counter = counter or sampled.Counter()
     return Pipeline(
         Plan(
             alarms=AlarmSettings(),
@@ -135,27 +98,6 @@ def a_line(*monitors: Monitor, counter: Counter | None = None, has_stable: bool 
     )
 
 
-def an_exchange(number: int, pair_id: int | None = None) -> Exchange:
-    """Give an exchange of the candidate, or with `pair_id` its copy at stable."""
-    return made.exchange(
-        id=number,
-        pair_id=pair_id,
-        model=Model.CANDIDATE if pair_id is None else Model.STABLE,
-        position=Position.SERVING if pair_id is None else Position.SHADOW,
-        started_s=1.0,
-        finished_s=1.1,
-    )
-
-
-def a_capture(number: int, answer: object, pair_id: int | None = None) -> Capture:
-    """Give the sampled bodies of `an_exchange`."""
-    request = None
-    if pair_id is None:
-        request = Message(JSON, b'{"instances": [{"x": 1.0}]}', False)
-    response = Message(JSON, json.dumps({"predictions": answer}).encode(), False)
-    return Capture(an_exchange(number, pair_id), "/v1/models/m:predict", request, response)
-
-
 def kinds(monitor: Scripted) -> list[type]:
     """Give the kinds of what a monitor was shown."""
     return [type(value) for value in monitor.seen]
@@ -164,8 +106,8 @@ def kinds(monitor: Scripted) -> list[type]:
 def test_a_capture_becomes_rows_of_both_sides_for_every_monitor() -> None:
     """Input and output rows reach all monitors, are counted, and are kept for people."""
     first, second = Scripted(AlarmName.INPUT_DRIFT), Scripted(AlarmName.ERRORS)
-    counter = Counter()
-    a_line(first, second, counter=counter).observe(a_capture(1, [0.5]))
+    counter = sampled.Counter()
+    a_line(first, second, counter=counter).observe(sampled.capture(1, [0.5]))
     assert kinds(first) == kinds(second) == [Rows, Rows, Case]
     assert counter.results == [
         "input/decoded",
@@ -176,66 +118,22 @@ def test_a_capture_becomes_rows_of_both_sides_for_every_monitor() -> None:
     ]
 
 
-def test_the_shadows_answer_meets_the_question_of_the_exchange_it_copies() -> None:
-    """While traffic is mirrored both models' answers become cases of the same question, once."""
-    monitor = Scripted(AlarmName.OUTPUT_DRIFT)
-    line = a_line(monitor)
-    shadow = msgspec.structs.replace(a_capture(8, [0.1], pair_id=7), request=None)
-    for capture in (a_capture(7, [0.9]), shadow, shadow):
-        line.observe(capture)
-    cases = [value for value in monitor.seen if isinstance(value, Case)]
-    assert [case.output.exchange_id for case in cases] == [7, 8]
-    assert cases[0].input == cases[1].input
-
-
-def test_how_a_sampled_answer_arrived_is_told_once() -> None:
-    """The meter hears of each answer, with its timings when it came in pieces, read or not."""
-    counter = Counter()
-    line = a_line(counter=counter)
-    line.observe(a_capture(1, [0.5]))
-    event = b'data: {"choices": [{"index": 0, "delta": {"content": "a"}}]}\n\n'
-    stream = Message({"content-type": "text/event-stream"}, event, True, ((1.1, 0),))
-    cut = msgspec.structs.replace(
-        a_capture(2, None), target="/v1/chat/completions", request=None, response=stream
-    )
-    line.observe(cut)
-    assert [number for number, _ in counter.arrivals] == [1, 2]
-    assert counter.arrivals[0][1] == []
-    assert "ttft_s" in counter.arrivals[1][1]
-
-
 def test_an_unreadable_body_is_shown_and_counted_with_its_reason() -> None:
     """A body that cannot be read is an observation too."""
-    monitor, counter = Scripted(AlarmName.WATCHING), Counter()
-    broken = msgspec.structs.replace(a_capture(1, [1.0]), request=Message(JSON, b"{", False))
+    monitor, counter = Scripted(AlarmName.WATCHING), sampled.Counter()
+    broken = msgspec.structs.replace(
+        sampled.capture(1, [1.0]), request=Message(sampled.JSON, b"{", False)
+    )
     a_line(monitor, counter=counter).observe(broken)
     assert kinds(monitor)[0] is Undecodable
     assert counter.results[0] == f"input/{monitor.seen[0].reason}"  # type: ignore[union-attr]  # above
 
 
-def test_the_answers_of_both_models_become_a_pair_in_either_order() -> None:
-    """Whichever answer comes first, the pair names candidate and stable rightly."""
-    for captures in (
-        [a_capture(7, [0.9]), a_capture(8, [0.1], pair_id=7)],
-        [a_capture(8, [0.1], pair_id=7), a_capture(7, [0.9])],
-    ):
-        monitor, counter = Scripted(AlarmName.DISAGREEMENT), Counter()
-        line = a_line(monitor, counter=counter)
-        for capture in captures:
-            line.observe(capture)
-        pairs = [value for value in monitor.seen if isinstance(value, Pair)]
-        assert [(pair.candidate.values, pair.stable.values) for pair in pairs] == [
-            (([0.9],), ([0.1],))
-        ]
-        assert counter.results.count("differ") == 1
-        assert line.n_pairs == 1
-
-
 def test_pairs_are_forgotten_after_their_span() -> None:
     """What was compared long ago says nothing about the stable model of today."""
     line = a_line(Scripted(AlarmName.DISAGREEMENT))
-    line.observe(a_capture(7, [0.9]))
-    line.observe(a_capture(8, [0.9], pair_id=7))
+    line.observe(sampled.capture(7, [0.9]))
+    line.observe(sampled.capture(8, [0.9], pair_id=7))
     line.tick(10.0)
     assert line.n_pairs == 1
     line.tick(11.0 + PAIRS_SPAN_S)
@@ -249,7 +147,9 @@ def test_a_detection_that_is_never_confirmed_resets_its_monitor() -> None:
     monitor.verdict = Verdict.BREACH
     line.tick(0.0)
     assert line.alarms[AlarmName.INPUT_DRIFT].state is AlarmState.PENDING
-    line.tick(AlarmSettings().lapse_after_s + 1.0)
+    lapse_s = AlarmSettings().lapse_after_s
+    for at_s in (1.0, 2.0, 3.0, 4.0, 5.0, lapse_s + 1.0):
+        line.tick(at_s)
     assert line.alarms[AlarmName.INPUT_DRIFT].state is AlarmState.INACTIVE
     assert monitor.n_resets == 1
 
