@@ -202,6 +202,7 @@ def shifted(alarm: Alarm, delta_s: float) -> Alarm:
         alarm,
         since_s=alarm.since_s + delta_s,
         began_s=move(alarm.began_s),
+        ended_s=move(alarm.ended_s),
         calm_since_s=move(alarm.calm_since_s),
         finding=finding,
     )
@@ -328,6 +329,7 @@ def _enter(alarm: Alarm, state: AlarmState, at_s: float) -> Alarm:
         state=state,
         since_s=at_s,
         began_s=at_s if begins else alarm.began_s,
+        ended_s=at_s if alarm.state in BEGINS and state not in BEGINS else alarm.ended_s,
         episode=alarm.episode + begins,
         transients=alarm.transients + is_transient,
         recent=alarm.recent if state in BEGINS else (),

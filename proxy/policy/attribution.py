@@ -61,9 +61,9 @@ def met_drift(alarm: Alarm, facts: Facts) -> bool:
     if inputs(facts) is Inputs.DRIFTING:
         return True
     drift = facts.alarms.get(AlarmName.INPUT_DRIFT)
-    if drift is None or drift.began_s is None or alarm.began_s is None:
+    if drift is None or drift.ended_s is None or alarm.began_s is None:
         return False
-    return drift.since_s >= alarm.began_s
+    return drift.ended_s >= alarm.began_s
 
 
 @dataclass(frozen=True, slots=True)

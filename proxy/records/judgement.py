@@ -118,6 +118,8 @@ class Alarm(Struct, frozen=True, kw_only=True):
     """When `state` was entered."""
     began_s: float | None = None
     """When the current or last episode became pending. `None`: never."""
+    ended_s: float | None = None
+    """When the last episode was over, be it that it was resolved or never fired. `None`: never."""
     episode: int = 0
     """Counts the episodes: it makes the alert of each one distinct."""
     transients: int = 0

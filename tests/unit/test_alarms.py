@@ -105,9 +105,10 @@ def test_the_defaults_are_those_that_were_measured() -> None:
 
 def test_every_time_of_an_alarm_moves_with_the_clock() -> None:
     """A host that began its clock anew changes no span."""
-    alarm = msgspec.structs.replace(firing(40.0), calm_since_s=45.0)
+    alarm = msgspec.structs.replace(firing(40.0), calm_since_s=45.0, ended_s=5.0)
     moved = shifted(alarm, 100.0)
     assert (moved.since_s, moved.began_s, moved.calm_since_s) == (140.0, 110.0, 145.0)
+    assert moved.ended_s == 105.0
     assert moved.finding is not None
     assert (moved.finding.at_s, moved.finding.since_s) == (140.0, 140.0)
     assert shifted(moved, -100.0) == alarm
@@ -204,7 +205,10 @@ def test_a_breach_that_ends_while_pending_is_a_transient() -> None:
 
 
 def test_a_firing_alarm_resolves_after_measured_calm() -> None:
-    """It resolves once OK has lasted for `resolve_after_s`, and fades after `keep_resolved_s`."""
+    """It resolves once OK has lasted for `resolve_after_s`, and fades after `keep_resolved_s`.
+
+    The episode ended when it resolved, however long people are shown that it did.
+    """
     alarm = firing()
     states = []
     for number in range(1, 8):
@@ -215,6 +219,7 @@ def test_a_firing_alarm_resolves_after_measured_calm() -> None:
         *[AlarmState.RESOLVED] * 3,
         *[AlarmState.INACTIVE] * 2,
     ]
+    assert (alarm.since_s, alarm.ended_s) == (60.0, 30.0)
 
 
 def test_unknown_time_is_not_calm() -> None:

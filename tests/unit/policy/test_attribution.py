@@ -130,11 +130,18 @@ def test_what_began_while_the_inputs_drifted_is_not_blamed_when_they_are_mended(
     ended_s: float,
     expected: Cause,
 ) -> None:
-    """Input drift ends first, its consequences some ticks later; an older drift excuses nothing."""
+    """Input drift ends first, its consequences some ticks later; an older drift excuses nothing.
+
+    What tells is when the drift ended, not when its alarm is shown as resolved no longer.
+    """
     alarm = make_alarm(name, since_s=100.0)
     drift = make_alarm(AlarmName.INPUT_DRIFT, since_s=20.0, verdict=OK, evidence=0.0)
-    mended = msgspec.structs.replace(drift, state=AlarmState.RESOLVED, since_s=ended_s)
+    mended = msgspec.structs.replace(
+        drift, state=AlarmState.RESOLVED, since_s=ended_s, ended_s=ended_s
+    )
     assert attribute(alarm, make_facts(alarm, mended)) is expected
+    forgotten = msgspec.structs.replace(mended, state=AlarmState.INACTIVE, since_s=1e4)
+    assert attribute(alarm, make_facts(alarm, forgotten)) is expected
 
 
 def test_a_hard_failure_that_stable_does_not_share_is_the_candidates(
