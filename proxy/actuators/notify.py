@@ -131,14 +131,13 @@ class Notifier:
             await asyncio.sleep(self._pause_s(n_failures))
 
     async def _try(self, entry: Entry, receiver: Receiver) -> bool:
-        """Try one delivery; a bug in it costs a try, never the deliveries to come."""
+        """Try one delivery; a bug in it costs this notice, never those behind it."""
         try:
             return await self._deliver(entry, receiver)
         except Exception as error:
-            log.exception("a notice for %s could not be sent", receiver.name)
+            log.exception("a notice for %s is given up", receiver.name)
             self.last_error[receiver.name] = type(error).__name__
-            self._count(receiver.name, "failed")
-            return False
+            return self._settle(entry, receiver, "rejected")
 
     async def _deliver(self, entry: Entry, receiver: Receiver) -> bool:
         """Try one delivery; true when it is settled, one way or the other."""
@@ -189,11 +188,15 @@ class Notifier:
             await asyncio.sleep(self._resend_after_s)
             now = clock.utc_text()
             for notice in self._outbox.open_notices():
-                letter = WRITERS[receiver.type](
-                    msgspec.structs.replace(notice, at_utc=now), receiver
-                )
-                if letter is not None:
-                    await self._caller.call(receiver, letter)
+                try:
+                    await self._say_again(msgspec.structs.replace(notice, at_utc=now), receiver)
+                except Exception:
+                    log.exception("an open notice for %s is not said again", receiver.name)
+
+    async def _say_again(self, notice: Notice, receiver: Receiver) -> None:
+        letter = WRITERS[receiver.type](notice, receiver)
+        if letter is not None:
+            await self._caller.call(receiver, letter)
 
 
 def _wants(receiver: Receiver, notice: Notice) -> bool:

@@ -117,23 +117,25 @@ def test_a_receiver_that_is_down_gets_it_when_it_is_back(
     asyncio.run(run())
 
 
-def test_a_delivery_that_fails_by_a_bug_is_tried_again(
+def test_a_notice_that_cannot_be_written_holds_up_no_other(
     tmp_path: Path, listening: Listening
 ) -> None:
-    """Whatever goes wrong in writing a letter: more tries are made, and people are told why."""
+    """One that an older version left, about an alarm that is no more: given up, and told."""
 
     async def run() -> None:
         async with listening() as inbox:
             counts = Counts()
-            odd = receiver(inbox.port, "odd", type="pigeon")
-            sender = notifier(tmp_path, counts, odd, receiver(inbox.port))
+            sender = notifier(tmp_path, counts, receiver(inbox.port, type="alertmanager"))
+            sender.offer(made.notice(id="odd", incident="a1/odd#1", alarms=("no_such_alarm",)))
             sender.start()
-            sender.offer(made.NOTICE)
-            await until(lambda: counts["odd", "failed"] >= 2 and counts["ops", "sent"] == 1)
+            await until(lambda: counts["ops", "rejected"] == 1)
             assert sender.troubles() == [
-                "the receiver odd could not be told: KeyError; it is tried again, 1 waiting"
+                "the receiver ops could not be told: ValueError; what it refused is given up"
             ]
+            sender.offer(made.NOTICE)
+            await until(lambda: counts["ops", "sent"] == 1 and len(inbox.bodies) >= 3)
             await sender.close()
+            assert sender.troubles() == []
 
     asyncio.run(run())
 
