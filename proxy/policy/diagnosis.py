@@ -179,7 +179,7 @@ def _done(incident: str, names: tuple[AlarmName, ...], story: Story) -> str:
     if called:
         said.append(f"A person was called {span(now_s - max(called))} ago.")
     seen = [posture.acknowledgements[name] for name in names if name in posture.acknowledgements]
-    said.extend(f"Acknowledged by {it.by}: {it.why}." for it in seen[:1])
+    said.extend(f"Acknowledged by {it.by}{f': {it.why}' if it.why else ''}." for it in seen[:1])
     return " ".join(said) if said else "Nothing was changed."
 
 

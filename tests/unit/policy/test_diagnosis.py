@@ -113,6 +113,13 @@ def test_a_persons_routing_and_acknowledgement_are_told(
     assert "stablehand ack" not in incident.next
 
 
+def test_who_gives_no_reason_is_named_alone(make_facts: MakeFacts, make_alarm: MakeAlarm) -> None:
+    """A sentence, not the half of one."""
+    facts = make_facts(make_alarm(AlarmName.DISAGREEMENT))
+    posture = acknowledge(Posture(), None, "kim", "", facts.alarms, 0.0)
+    assert tell(facts, posture, 0.0).done == "Acknowledged by kim."
+
+
 @pytest.mark.parametrize("held", [None, *Model])
 def test_who_follows_the_undo_is_where_it_began(
     held: Model | None, make_facts: MakeFacts, make_alarm: MakeAlarm
