@@ -11,7 +11,9 @@ from annotated_types import Ge, Le
 
 from proxy.units import STRICT, NonEmpty, Seconds
 
-Shared: TypeAlias = Literal["input_drift", "output_drift", "disagreement", "errors"]
+Shared: TypeAlias = Literal[
+    "input_drift", "output_drift", "disagreement", "label_quality", "errors"
+]
 LagTicks = Annotated[int, Ge(1), Le(30)]
 _SCHEMES: Final = ("redis", "rediss", "unix")
 _MAX_NAME: Final = 64
@@ -47,11 +49,18 @@ class FleetSettings:
     """Ticks that counts wait for those of the other replicas. Default 2: a replica whose clock or
     network is up to one and a half ticks behind is still counted; alarms come two ticks later. The
     same on all replicas."""
-    monitors: tuple[Shared, ...] = ("input_drift", "output_drift", "disagreement")
+    monitors: tuple[Shared, ...] = (
+        "input_drift",
+        "output_drift",
+        "disagreement",
+        "label_quality",
+    )
     """Monitors whose counts are added up. Default: those that watch the model and its data, which
-    all replicas have in common. `errors` may be added; it is not by default, since a replica that
-    fails alone should be found, and led to its stable model, alone. Latency and throughput are
-    never added up: their load cells are those of one machine."""
+    all replicas have in common. Of `label_quality` only the evidence is: labels go to every
+    replica, and figures, coverage and delay are those of its own requests. `errors` may be added;
+    it is not by default, since a replica that fails alone should be found, and led to its stable
+    model, alone. Latency and throughput are never added up: their load cells are those of one
+    machine."""
     alerts: Literal["once", "each"] = "once"
     """`once`: of alarms that all replicas find together, one replica tells; the others take over
     when it is gone, and all tell while the fleet cannot be reached. `each`: every replica tells."""

@@ -37,6 +37,7 @@ from proxy.records import (
 from proxy.records.truth import MAX_PROBLEMS
 from proxy.stats.basis.demands import Tolerance
 from proxy.stats.engine.conclude import Wording, conclude, detail_of, unknown
+from proxy.stats.engine.watch import Watch
 from proxy.stats.quality.certified_quality import describe_loss
 from proxy.stats.quality.target import MisfitError, TargetKind
 from proxy.units import HOUR_S
@@ -56,6 +57,10 @@ SILENT_TICKS: Final = 10
 """After as many ticks without labels, a breach that lasts is not measured any more."""
 MAX_DELAYS: Final = 20_000
 COVERAGE_EVERY_S: Final = 10.0
+OF_ALL: Final = "this replica"
+OF_FLEET: Final = (
+    "this replica: figures, coverage, delay and what waits; the fleet: evidence and its streams"
+)
 
 
 class LabelQuality:
@@ -106,6 +111,7 @@ class LabelQuality:
         self._last_label_s: float | None = None
         self._coverage: tuple[float, float | None] = (0.0, None)
         self._now_s = 0.0
+        self._is_pooled = False
 
     # What is seen.
 
@@ -260,6 +266,9 @@ class LabelQuality:
         for labelled in self._labelled.values():
             labelled.tick()
         self._losses.fold()
+        if self._losses.silent_ticks == 0:
+            # With several replicas the label may have come to another one.
+            self._last_label_s = now_s
         watch = self._losses.watches.get(Model.CANDIDATE)
         if watch is None:
             return unknown(self.name, now_s, self._why_uncertified())
@@ -292,6 +301,14 @@ class LabelQuality:
         seen = f"{n} labelled predictions are shown, but nothing" if n else "nothing"
         return f"no certified quality, so {seen} says what is normal: certify with --labels"
 
+    def pooled(self) -> dict[str, Watch]:
+        """Give the watches of the losses, for counts of the tick to be added up over replicas.
+
+        What waits, figures, coverage and delays stay those of this replica.
+        """
+        self._is_pooled = self._settings.enabled
+        return self._losses.pooled() if self._settings.enabled else {}
+
     # What people see, and what survives a restart.
 
     def detail(self) -> dict[str, object]:
@@ -301,6 +318,7 @@ class LabelQuality:
             "models": {str(model): one.shown() for model, one in self._labelled.items()},
             "store": self._store.shown() | {"to_be_folded": len(self._losses)},
             "coverage": self._covered(),
+            "of": OF_FLEET if self._is_pooled else OF_ALL,
         }
         if Model.CANDIDATE not in watches:
             found["reason"] = self._why_uncertified()

@@ -7,6 +7,7 @@ import pytest
 
 from proxy.records import Model, Verdict
 from proxy.stats.basis.demands import Certainty, Tolerance
+from proxy.stats.engine.pooling import merge, put, take
 from proxy.stats.quality.certified_quality import build_quality
 from proxy.stats.quality.measures import Scored, score_row
 from proxy.stats.quality.target import Answer, Target, TargetKind
@@ -144,3 +145,64 @@ def test_evidence_outlives_a_restart_and_a_reset_forgets_it() -> None:
     assert (len(losses), losses.watches[Model.CANDIDATE].evidence) == (0, 0.0)
     assert LossWatch({}, TOLERANCE, Certainty(run_length_ticks=1e6)).load(b"")
     assert set(losses.watches) == set(BOTH)
+
+
+def test_replicas_that_add_up_their_counts_have_the_evidence_of_one_that_saw_all() -> None:
+    """Evidence, breach and whose fault it is; each folds what all of them counted in the tick."""
+    alone, fleet = watching(), [watching() for _ in range(3)]
+    rng = np.random.default_rng(9)
+    for tick in range(120):
+        accuracy = 0.9 if tick < 40 else 0.6
+        for place, replica in enumerate(fleet):
+            for _ in range(4 + 3 * place):
+                scored = {
+                    model: row(right=bool(rng.random() < share), at_s=float(tick))
+                    for model, share in ((Model.CANDIDATE, accuracy), (Model.STABLE, 0.9))
+                }
+                replica.put(scored, BOTH)
+                alone.put(scored, BOTH)
+        pools = [replica.pooled() for replica in fleet]
+        total = merge([take(pool) for pool in pools])
+        for replica, pool in zip(fleet, pools, strict=True):
+            put(pool, total)
+            replica.fold()
+        alone.fold()
+    for replica in fleet:
+        assert replica.save() == alone.save()
+        assert replica.shared(100) is alone.shared(100) is Verdict.OK
+        assert replica.onset_s == alone.onset_s
+        assert replica.silent_ticks == 0
+    assert alone.watches[Model.CANDIDATE].breach is not None
+
+
+def test_a_replica_without_labels_of_its_own_comes_to_the_same_verdict() -> None:
+    """It cannot date the breach by its predictions, and says so by saying nothing."""
+    told, silent = watching(), watching()
+    rng = np.random.default_rng(10)
+    for tick in range(60):
+        for _ in range(20):
+            scored = {Model.CANDIDATE: row(right=bool(rng.random() < 0.5), at_s=float(tick))}
+            told.put(scored, BOTH)
+        pools = [told.pooled(), silent.pooled()]
+        total = merge([take(pool) for pool in pools])
+        for replica, pool in zip((told, silent), pools, strict=True):
+            put(pool, total)
+            replica.fold()
+    assert silent.save() == told.save()
+    assert silent.watches[Model.CANDIDATE].breach is not None
+    assert (silent.onset_s, silent.silent_ticks) == (None, 0)
+    assert told.onset_s is not None
+
+
+def test_counts_are_gathered_once_for_a_fold() -> None:
+    """Asked twice, the second part of a file waits for the next fold all the same."""
+    losses = watching()
+    for i in range(1000):
+        losses.put({Model.CANDIDATE: row(right=True, at_s=float(i))}, (Model.CANDIDATE,))
+    assert losses.pooled().keys() == {"candidate", "stable", "both"}
+    losses.pooled()
+    assert len(losses) == 900
+    losses.fold()
+    assert len(losses) == 900
+    losses.fold()
+    assert len(losses) == 800
