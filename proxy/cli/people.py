@@ -52,6 +52,8 @@ def route(
     body = {"serving": to, **sign(by, why)}
     answer = send(admin, token, "routing", body)
     say(f"serving: {answer.get('serving')}; {answer.get('because')}")
+    if answer.get("caution"):
+        say(f"caution: {answer['caution']}")
     if to != "auto":
         say("the policy changes nothing until `stablehand route auto`")
 

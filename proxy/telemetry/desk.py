@@ -74,6 +74,8 @@ class RoutingView(Struct, frozen=True, kw_only=True):
     dry_run: bool = False
     switches_today: int = 0
     epoch: int = 0
+    caution: str = ""
+    """That the serving model does not answer its probe; empty when it does, or is not known to."""
 
 
 class TrafficView(Struct, frozen=True, kw_only=True):

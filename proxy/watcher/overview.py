@@ -11,7 +11,16 @@ from typing import Final
 
 from proxy import __version__, clock
 from proxy.policy import Incident
-from proxy.records import AlarmName, AlarmState, FleetState, Model, Position, Side, Verdict
+from proxy.records import (
+    AlarmName,
+    AlarmState,
+    FleetState,
+    Health,
+    Model,
+    Position,
+    Side,
+    Verdict,
+)
 from proxy.telemetry import words
 from proxy.telemetry.desk import (
     AlarmView,
@@ -99,7 +108,14 @@ def routing(office: Office) -> RoutingView:
         dry_run=office.loaded.config.policy.dry_run,
         switches_today=sum(now_s - at_s < DAY_S for at_s in posture.switches_s),
         epoch=in_force.epoch,
+        caution=_caution(office.pipeline.health(in_force.serving)),
     )
+
+
+def _caution(serving: Health | None) -> str:
+    if serving is None or serving.ready:
+        return ""
+    return f"The {serving.model} model serves and is not ready: {serving.reason}"
 
 
 def models(office: Office) -> tuple[ModelView, ...]:
@@ -153,6 +169,9 @@ def _headline(office: Office, reasons: Sequence[str]) -> str:
         first = incidents[0]
         more = f" And {len(incidents) - 1} more." if len(incidents) > 1 else ""
         return f"{first.title}. {first.next}{more}"
+    caution = routing(office).caution
+    if caution:
+        return words.sentence(caution)
     if reasons:
         return reasons[0]
     unknown = [

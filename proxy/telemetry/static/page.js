@@ -100,6 +100,7 @@ function drawRouting({ routing, models, traffic }) {
     el("span", { text: `${capital(routing.because.replace(/\.$/, ""))}, ` }), since(routing.since_utc), ". ",
     routing.override ? el("strong", { text: `A person holds the traffic on ${routing.override}, until \`stablehand route auto\`. ` }) : null,
     routing.locked ? el("strong", { class: "warn-text", text: `Automatic switching is locked: ${routing.locked}. ` }) : null,
+    routing.caution ? el("strong", { class: "bad-text", text: `${routing.caution}. ` }) : null,
     routing.dry_run ? el("strong", { text: "Dry run: decisions are written down, not carried out. " }) : null,
   ];
   return [

@@ -20,11 +20,13 @@ class Agreeing(BaseHTTPRequestHandler):
     """An admin door that agrees to every order."""
 
     because = "ann chose candidate"
+    caution = ""
 
     def do_POST(self) -> None:
         """Say what a sidecar says of its routing."""
         self.rfile.read(int(self.headers.get("Content-Length", "0")))
-        body = json.dumps({"serving": "candidate", "because": self.because}).encode()
+        told = {"serving": "candidate", "because": self.because, "caution": self.caution}
+        body = json.dumps(told).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
@@ -54,6 +56,16 @@ def test_a_route_that_holds_says_until_when(
     assert lines[0] == "serving: candidate; ann chose candidate"
     assert len(lines) == n_lines
     assert ("stablehand route auto" in answer.stdout) is (to != "auto")
+
+
+def test_a_route_to_a_model_that_is_not_ready_is_warned_of(typed: Callable[..., Answer]) -> None:
+    """It is done all the same: who says so may know more than a probe."""
+    door_of_a_lost_model = type("Lost", (Agreeing,), {"caution": "The model is not ready: refused"})
+    with socketserver.TCPServer(("127.0.0.1", 0), door_of_a_lost_model) as door:
+        threading.Thread(target=door.serve_forever, daemon=True).start()
+        answer = typed("route", "auto", "--admin", f"http://127.0.0.1:{door.server_address[1]}")
+        door.shutdown()
+    assert answer.stdout.splitlines()[1] == "caution: The model is not ready: refused"
 
 
 def test_no_name_that_is_told_steers_the_terminal(typed: Callable[..., Answer]) -> None:

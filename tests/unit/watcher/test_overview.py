@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 import msgspec
@@ -72,6 +73,19 @@ def test_running_exchanges_are_counted_over_all_relays(make_watcher: MakeWatcher
             )
         )
     assert overview._in_flight(watcher._desk._office) == {"candidate/serving": 5}
+
+
+def test_a_serving_model_that_is_not_ready_is_told_before_any_alarm(
+    make_watcher: MakeWatcher, pass_unready: Pass
+) -> None:
+    """Who leads the traffic to it is warned, and the headline says so; unknown is no warning."""
+    watcher = make_watcher()
+    assert watcher._desk.routing().caution == ""
+    pass_unready(watcher, range(START_S, START_S + 1))
+    assert watcher._desk.routing().caution == ""
+    view = asyncio.run(watcher._desk.route(Model.STABLE, "ada", ""))
+    assert view.caution == "The stable model serves and is not ready: refused"
+    assert watcher._desk.status().headline == f"{view.caution}."
 
 
 def test_a_full_disk_and_a_deaf_receiver_are_told(make_watcher: MakeWatcher) -> None:
