@@ -78,8 +78,13 @@ class Memory:
         if saved.boot != clock.boot_id():
             away_s = max(0.0, clock.utc().timestamp() - saved.saved_utc_s)
             delta_s = clock.now_s() - saved.saved_s - away_s
-        self._mind.pager.restore(saved.pager, delta_s)
-        return self._mind.pipeline.restore(saved.pipeline, delta_s)
+        notes = self._mind.pipeline.restore(saved.pipeline, delta_s)
+        if not self._mind.pager.restore(saved.pager, delta_s):
+            notes.append(
+                "The calls that nobody has answered yet cannot be read, and are not repeated: see to"
+                " the alarms that fire."
+            )
+        return notes
 
     @property
     def trouble(self) -> str:

@@ -69,6 +69,19 @@ def test_a_wall_clock_set_back_moves_nothing_into_the_future(
     assert after - before == pytest.approx(0, abs=5)
 
 
+def test_calls_that_cannot_be_read_are_a_note(
+    make_watcher: MakeWatcher, pass_unready: Pass
+) -> None:
+    """Nobody is called again about what fires: people must learn it elsewhere."""
+    first = make_watcher()
+    pass_unready(first, range(START_S, START_S + 3))
+    assert not [note for note in make_watcher()._notes if "calls" in note]
+    resaved(first, pager=b"of another version")
+    second = make_watcher()
+    assert [note for note in second._notes if "calls that nobody has answered yet" in note]
+    assert second._pipeline.alarms[AlarmName.STABLE_UNREADY].state.is_open
+
+
 @pytest.mark.parametrize("raw", [b"", b"rubbish", b"\x00" * 999])
 def test_a_damaged_state_is_a_note_and_a_fresh_start(make_watcher: MakeWatcher, raw: bytes) -> None:
     """People are told; traffic is watched all the same, and routed as the cell on disk says."""
