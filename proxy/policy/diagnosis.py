@@ -15,7 +15,7 @@ from proxy.policy.gate import Moment
 from proxy.policy.incidents import RANK, TICKETS
 from proxy.policy.posture import capacity_in_force
 from proxy.policy.values import Cause, Incident
-from proxy.policy.words import effect, listed, span
+from proxy.policy.words import ago, effect, listed, span
 from proxy.records import Alarm, AlarmName, Finding, Model, Posture, Verdict
 
 _TITLES: Final = {
@@ -46,6 +46,7 @@ _TICKET: Final = (
     "It moves too slowly for a drift alarm to have said so in time.",
     "Look at where {subject} comes from, or plan the next training.",
 )
+_OF_INPUTS: Final = frozenset({AlarmName.INPUT_DRIFT, AlarmName.SLOW_DRIFT})
 _MAX_BLAMED: Final = 5
 
 
@@ -85,13 +86,12 @@ def _open(incident: str, alarms: list[Alarm], story: Story) -> Incident:
     cause = known[0] if known else Cause.UNKNOWN
     findings = [alarm.finding for alarm in alarms if alarm.finding is not None]
     since_s = min(_onset(alarm, story) for alarm in alarms)
-    subject = next((it.subject for it in findings if it.subject), "it")
-    title, meaning, advice = _words(names, cause)
+    _, meaning, advice = _words(names, cause)
     return Incident(
         id=incident,
         cause=cause,
         alarms=names,
-        title=f"{title} ({listed(tuple(names))})",
+        title=_entitled(names, cause),
         what=" ".join(
             (
                 *(_seen(finding) for finding in findings),
@@ -102,9 +102,15 @@ def _open(incident: str, alarms: list[Alarm], story: Story) -> Incident:
         since_s=since_s,
         blamed=tuple(_blamed(findings))[:_MAX_BLAMED],
         done=_done(incident, names, story),
-        next=_next(names, advice.format(subject=subject), story),
+        next=_next(names, advice.format(subject=_drifting(findings)), story),
         undo=_undo(story.posture),
     )
+
+
+def _drifting(findings: list[Finding]) -> str:
+    """Name the column of the inputs that drifts most, which is not what drifts in the answers."""
+    drifts = (it for it in findings if it.monitor in _OF_INPUTS and it.verdict is Verdict.BREACH)
+    return next((it.subject for it in drifts if it.subject), "the incoming data")
 
 
 def _words(names: tuple[AlarmName, ...], cause: Cause) -> tuple[str, str, str]:
@@ -114,11 +120,19 @@ def _words(names: tuple[AlarmName, ...], cause: Cause) -> tuple[str, str, str]:
     return _TITLES[cause], _WHY[cause], _ADVICE[cause]
 
 
+def _entitled(names: tuple[AlarmName, ...], cause: Cause) -> str:
+    return f"{_words(names, cause)[0]} ({listed(names)})"
+
+
 def _over(incident: str, names: tuple[AlarmName, ...], story: Story) -> Incident:
     """Tell the end of an incident, and what is left to do."""
-    alarms = [story.moment.facts.alarms[it] for it in names if it in story.moment.facts.alarms]
-    since_s = min((it.since_s for it in alarms), default=story.moment.now_s)
-    began = [it.began_s for it in alarms if it.began_s is not None]
+    alarms = [it for name, it in story.moment.facts.alarms.items() if name in names]
+    opener = [it for it in story.moment.facts.alarms.values() if key(it) == incident]
+    ended = [it.since_s if it.ended_s is None else it.ended_s for it in alarms]
+    began = [it.began_s for it in (*alarms, *opener) if it.began_s is not None]
+    ended_s = max(ended, default=story.moment.now_s)
+    since_s = min(began, default=ended_s)
+    cause = Cause(story.posture.causes.get(incident, Cause.UNKNOWN))
     next_step = "Nothing is left to do."
     if story.posture.serving is Model.STABLE:
         next_step = (
@@ -127,11 +141,11 @@ def _over(incident: str, names: tuple[AlarmName, ...], story: Story) -> Incident
         )
     return Incident(
         id=incident,
-        cause=Cause(story.posture.causes.get(incident, Cause.UNKNOWN)),
+        cause=cause,
         alarms=names,
-        title=f"Over: {listed(tuple(names))}",
-        what=f"Back within tolerance; it lasted {span(since_s - min(began, default=since_s))}.",
-        since_s=min(began, default=since_s),
+        title=f"Over: {listed(names) if cause is Cause.UNKNOWN else _entitled(names, cause)}",
+        what=f"Back within tolerance; it lasted {span(ended_s - since_s)}.",
+        since_s=since_s,
         blamed=(),
         done=_done(incident, names, story),
         next=next_step,
@@ -153,6 +167,8 @@ def _seen(finding: Finding) -> str:
         return f"{finding.monitor}: not measured now ({finding.reason.rstrip('.')})."
     stream = f" of {finding.subject}" if finding.subject else ""
     reason = finding.reason.rstrip(".")
+    if finding.verdict is Verdict.OK:
+        return f"{finding.monitor}: {reason}."
     said = effect(finding)
     return f"{finding.monitor}: {reason}; effect{stream} {said}." if said else f"{reason}."
 
@@ -168,7 +184,7 @@ def _done(incident: str, names: tuple[AlarmName, ...], story: Story) -> str:
     if posture.override is not None:
         said.append(f"Traffic goes to the {posture.override} model: {posture.because}.")
     elif posture.serving is Model.STABLE:
-        when = f" {span(now_s - max(posture.switches_s))} ago" if posture.switches_s else ""
+        when = f" {ago(now_s - max(posture.switches_s))}" if posture.switches_s else ""
         said.append(f"Traffic was led to the stable model{when}.")
     elif story.moment.settings.dry_run and posture.switches_s:
         said.append("Dry run: traffic would have been led to the stable model.")
@@ -177,7 +193,7 @@ def _done(incident: str, names: tuple[AlarmName, ...], story: Story) -> str:
         said.append(f"Capacity steps in force: {listed(steps)}.")
     called = [at for who, at in posture.escalations.items() if who.startswith(f"{incident}>")]
     if called:
-        said.append(f"A person was called {span(now_s - max(called))} ago.")
+        said.append(f"A person was called {ago(now_s - max(called))}.")
     seen = [posture.acknowledgements[name] for name in names if name in posture.acknowledgements]
     said.extend(f"Acknowledged by {it.by}{f': {it.why}' if it.why else ''}." for it in seen[:1])
     return " ".join(said) if said else "Nothing was changed."

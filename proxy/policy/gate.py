@@ -9,7 +9,7 @@ from typing import Final
 from proxy.policy.attribution import Inputs, inputs
 from proxy.policy.settings import PolicySettings
 from proxy.policy.values import Cause, Facts
-from proxy.policy.words import span
+from proxy.policy.words import soon, span
 from proxy.records import Alarm, Model, Posture, Verdict
 from proxy.units import DAY_S
 
@@ -60,20 +60,20 @@ class Moment:
 def may_downgrade(alarm: Alarm, cause: Cause, posture: Posture, moment: Moment) -> Rung:
     """Say whether an alarm may lead the traffic to the stable model now.
 
-    The order matters: what cannot be changed by waiting is only said once the switch is due, and a
-    person's word comes before everything.
+    The order matters: what stands in the way counts only once the switch is due, or a person would
+    be called for what may pass; and a person's word comes before everything.
     """
     began_s = alarm.since_s if alarm.began_s is None else alarm.began_s
     would_be = moment.settings.dry_run and any(at_s >= began_s for at_s in posture.switches_s)
     if posture.serving is Model.STABLE or would_be:
         return DONE
     left_s = _due_in(alarm, moment)
-    if left_s > 0 and not alarm.is_hard:
-        return Rung(Standing.WAIT, f"a downgrade is due in {span(left_s)} if it lasts")
-    if alarm.finding is not None and alarm.finding.verdict is Verdict.OK:
-        return Rung(Standing.WAIT, "the last data are within tolerance again")
     asked = conditions(alarm, cause, posture, moment)
     obstacle = next((one for one in asked if not one.holds), None)
+    if left_s > 0 and not alarm.is_hard:
+        return Rung(Standing.WAIT, _awaited(left_s, obstacle))
+    if alarm.finding is not None and alarm.finding.verdict is Verdict.OK:
+        return Rung(Standing.WAIT, "the last data are within tolerance again")
     if obstacle is not None:
         return _stopped(obstacle)
     if inputs(moment.facts) is Inputs.RISING and not alarm.is_hard:
@@ -164,7 +164,7 @@ def demands(alarm: Alarm, cause: Cause, posture: Posture, moment: Moment) -> tup
         Condition(
             needed=f"{span(hold_s)} since the detection, or a plain failure",
             holds=left_s <= 0 or alarm.is_hard,
-            why_not=f"a downgrade is due in {span(left_s)} if it lasts",
+            why_not=f"a downgrade is due {soon(left_s)} if it lasts",
         ),
         Condition(
             needed="the last data are beyond tolerance",
@@ -178,6 +178,13 @@ def demands(alarm: Alarm, cause: Cause, posture: Posture, moment: Moment) -> tup
             why_not="the incoming data may be changing too; waiting until it shows",
         ),
     )
+
+
+def _awaited(left_s: float, obstacle: Condition | None) -> str:
+    """Say what a breach that lasts comes to, as things stand: nobody waits for what is not due."""
+    if obstacle is None or obstacle.is_passing:
+        return f"a downgrade is due {soon(left_s)} if it lasts"
+    return f"no downgrade as things stand: {obstacle.why_not}; this is decided {soon(left_s)}"
 
 
 def _stopped(obstacle: Condition) -> Rung:

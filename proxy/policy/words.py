@@ -19,6 +19,16 @@ def span(seconds: float) -> str:
     return f"{max(0.0, seconds):.0f} s"
 
 
+def soon(seconds: float) -> str:
+    """Say when something is due: `in 9 min`, or `now`."""
+    return f"in {span(seconds)}" if seconds >= 1 else "now"
+
+
+def ago(seconds: float) -> str:
+    """Say how long something is past: `9 min ago`, or `just now`."""
+    return f"{span(seconds)} ago" if seconds >= 1 else "just now"
+
+
 def false_alarms(run_length_s: float) -> str:
     """Say how often a watched quality is detected by chance, where so long is the mean time."""
     days = run_length_s / DAY_S
@@ -28,7 +38,8 @@ def false_alarms(run_length_s: float) -> str:
 def effect(finding: Finding) -> str:
     """Say an effect with its unit, interval and sample: never an effect without them.
 
-    Empty for a finding that states a fact instead of measuring an effect.
+    The sample is that of the stream which carries the effect; a monitor may have seen more. Empty
+    for a finding that states a fact instead of measuring an effect.
     """
     if finding.monitor in STATED:
         return ""
@@ -37,8 +48,10 @@ def effect(finding: Finding) -> str:
     if finding.interval is not None:
         low, high = finding.interval
         said = f"{said} (between {scale * low:.3g} and {scale * high:.3g})"
+    carrier = (blame.n_current for blame in finding.blamed if blame.subject == finding.subject)
+    n_current = next(carrier, finding.n_current)
     against = f" now against {finding.n_reference:,} certified" if finding.n_reference else ""
-    return f"{said}, from {finding.n_current:,}{against}"
+    return f"{said}, from {n_current:,}{against}"
 
 
 def listed(words: tuple[str, ...]) -> str:

@@ -42,7 +42,7 @@ def test_a_fault_of_the_candidate_is_told_whole(
     )
     assert incident.since_s == -60.0
     assert incident.blamed == ("temp moved by 0.31",)
-    assert incident.done == "Traffic was led to the stable model 0 s ago."
+    assert incident.done == "Traffic was led to the stable model just now."
     assert incident.next == (
         "Compare the candidate's last change with the onset, mend it, then restore it."
         " To take over: stablehand ack disagreement --by NAME --why TEXT"
@@ -90,12 +90,63 @@ def test_what_comes_next_by_itself_is_told_first(
     assert incident.next.startswith("A downgrade is due in 9 min if it lasts. Compare")
 
 
+def test_nobody_is_told_to_wait_for_a_downgrade_that_is_not_to_come(
+    make_facts: MakeFacts, make_alarm: MakeAlarm
+) -> None:
+    """The models disagree because the data changed: that is said before the switch is due, too."""
+    facts = make_facts(make_alarm(AlarmName.DISAGREEMENT), make_alarm(AlarmName.INPUT_DRIFT))
+    incident = tell(facts, Posture(), 60.0)
+    assert incident.next.startswith(
+        "No downgrade as things stand: the incoming data changed, and the stable model meets the"
+        " same data; this is decided in 9 min."
+    )
+
+
+def test_people_look_at_the_column_of_the_inputs_not_of_the_answers(
+    make_facts: MakeFacts, make_alarm: MakeAlarm
+) -> None:
+    """The worst alarm is told first, but only drifting inputs say where to look; else none is."""
+    worst = make_alarm(AlarmName.DISAGREEMENT, subject="distance")
+    drift = make_alarm(AlarmName.INPUT_DRIFT)
+    assert "Look at where temp comes from." in tell(make_facts(worst, drift), Posture()).next
+    shape = make_alarm(AlarmName.SCHEMA, subject="missing", shared=Verdict.BREACH)
+    words = tell(make_facts(shape), Posture()).next
+    assert "Look at where the incoming data comes from." in words
+
+
+def test_an_alarm_within_tolerance_again_has_no_effect_to_tell(
+    make_facts: MakeFacts, make_alarm: MakeAlarm
+) -> None:
+    """It lasts until that has been so for a while; until then no old figure is repeated."""
+    calm = make_alarm(AlarmName.ERRORS, verdict=Verdict.OK, reason="within tolerance")
+    assert tell(make_facts(calm), Posture()).what.startswith("errors: within tolerance. It began")
+
+
+def test_the_end_is_told_like_the_beginning(make_facts: MakeFacts, make_alarm: MakeAlarm) -> None:
+    """The title is that of the incident, and it lasted from its first alarm to its last."""
+    first, last = (
+        msgspec.structs.replace(
+            make_alarm(name), state=AlarmState.RESOLVED, began_s=began_s, ended_s=ended_s
+        )
+        for name, began_s, ended_s in (
+            (AlarmName.INPUT_DRIFT, 0.0, 300.0),
+            (AlarmName.OUTPUT_DRIFT, 120.0, 600.0),
+        )
+    )
+    posture = Posture(
+        incidents={"output_drift#1": "input_drift#1"}, causes={"input_drift#1": Cause.DATA}
+    )
+    incident = tell(make_facts(first, last), posture, 660.0)
+    assert incident.title == "Over: Data, not model: the incoming data has changed (output_drift)"
+    assert incident.what == "Back within tolerance; it lasted 10 min."
+
+
 def test_an_obstacle_is_told(make_facts: MakeFacts, make_alarm: MakeAlarm) -> None:
     """No way back is said as long as there is none."""
     facts = make_facts(make_alarm(AlarmName.DISAGREEMENT), stable_ready=False)
     incident = tell(facts, Posture())
     assert incident.next.startswith("No downgrade: no way back, the stable model is not ready. ")
-    assert incident.done == "A person was called 0 s ago."
+    assert incident.done == "A person was called just now."
 
 
 def test_a_persons_routing_and_acknowledgement_are_told(
@@ -190,7 +241,7 @@ def test_the_end_says_what_is_left_to_do(
     ended = msgspec.structs.replace(alarm, state=AlarmState.RESOLVED, since_s=120.0, began_s=0.0)
     decision = decide(posture, make_facts(ended), PolicySettings(), 180.0)
     (incident,) = decision.incidents
-    assert (incident.is_over, incident.title) == (True, "Over: disagreement")
+    assert (incident.is_over, incident.title) == (True, "Over: disagreement"), "no cause was known"
     assert incident.what == "Back within tolerance; it lasted 2 min."
     assert words in incident.next
     assert decision.diagnosis == ""

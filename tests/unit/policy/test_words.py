@@ -6,8 +6,17 @@ from collections.abc import Callable
 
 import pytest
 
-from proxy.policy.words import effect, false_alarms, listed, span
+from proxy.policy.words import ago, effect, false_alarms, listed, soon, span
 from proxy.records import AlarmName, Finding
+
+
+@pytest.mark.parametrize(
+    ("seconds", "when", "since"),
+    [(0.4, "now", "just now"), (1.0, "in 1 s", "1 s ago"), (90.0, "in 1.5 min", "1.5 min ago")],
+)
+def test_what_is_due_or_past_within_a_second_is_now(seconds: float, when: str, since: str) -> None:
+    """Nobody counts zero seconds."""
+    assert (soon(seconds), ago(seconds)) == (when, since)
 
 
 @pytest.mark.parametrize(
@@ -44,6 +53,13 @@ def test_an_effect_is_never_said_without_interval_and_sample(
     assert effect(make_finding(name)) == full
     assert effect(make_finding(name, interval=None, n_reference=0)) == "31 %, from 420"
     assert effect(make_finding(AlarmName.STABLE_UNREADY)) == ""
+
+
+def test_an_effect_is_said_with_the_sample_it_was_measured_on(
+    make_finding: Callable[..., Finding],
+) -> None:
+    """The monitor saw more rows than the stream that carries the effect had since the onset."""
+    assert "from 420 now" in effect(make_finding(AlarmName.INPUT_DRIFT, n_current=9_000))
 
 
 @pytest.mark.parametrize(
