@@ -81,8 +81,8 @@ class Memory:
         notes = self._mind.pipeline.restore(saved.pipeline, delta_s)
         if not self._mind.pager.restore(saved.pager, delta_s):
             notes.append(
-                "The calls that nobody has answered yet cannot be read, and are not repeated: see to"
-                " the alarms that fire."
+                "The calls that nobody has answered yet cannot be read, and are not repeated:"
+                " see to the alarms that fire."
             )
         return notes
 
