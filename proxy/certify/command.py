@@ -60,7 +60,7 @@ def run(order: Order, output: Path, console: Console) -> Benchmark:
         benchmark = asyncio.run(certify(order, Bars(bars), np.random.default_rng()))
     write(benchmark, output)
     show(benchmark, console)
-    console.print(plain(f"Benchmark written to {output}"), soft_wrap=True)
+    tell_next(output, console)
     return benchmark
 
 
@@ -78,6 +78,12 @@ def write(benchmark: Benchmark, output: Path) -> str:
             f"{output}: the benchmark cannot be written: {error.strerror}"
         ) from error
     return hashlib.sha256(content).hexdigest()
+
+
+def tell_next(output: Path, console: Console) -> None:
+    """Say where the benchmark is, and what makes a sidecar use it."""
+    told = f"Benchmark written to {output}; name it as `benchmark` in the configuration"
+    console.print(plain(f"{told}, then run it, or reload one that runs"), soft_wrap=True)
 
 
 def show(benchmark: Benchmark, console: Console) -> None:

@@ -7,7 +7,7 @@ the reference has not is taken from the requests: better a small reference than 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +18,7 @@ from proxy.benchmark import ReferenceSample
 from proxy.certify.answers import certifying, decode_inputs, kinds, stack
 from proxy.certify.files import CertifyError
 from proxy.certify.lesson import Lesson
-from proxy.certify.recorded import Recorded
+from proxy.certify.recorded import Recorded, warn_of_paths
 from proxy.certify.redaction import raw_columns, treatments
 from proxy.certify.reference import Reference, find_files
 from proxy.certify.rows import RowMaker
@@ -102,23 +102,48 @@ def study_inputs(
         accepts=lambda name: name == (time_column or None) or maker.accepts(name),
     )
     studied = Study(reference, maker, time_column, rng).run(ordered=source.ordered)
+    watched = _without_strangers(studied, asked)
     profile = build_profile(
-        studied.columns,
+        watched.columns,
         rng,
         ordered=source.ordered,
         times_s=studied.times_s,
-        known=studied.profiles,
+        known=watched.profiles,
     )
-    warnings = [*studied.warnings, *_warn_of_width(maker.n_left_out, source.payload)]
+    warnings = [
+        *warn_of_paths(requests, source.payload),
+        *studied.warnings,
+        *_warn_of_width(maker.n_left_out, source.payload),
+    ]
     profile, told = _supplemented(profile, asked, set(studied.columns), ordered=source.ordered)
     return Inputs(
-        columns=studied.columns,
+        columns=watched.columns,
         times_s=studied.times_s,
         profile=profile,
         schema=_schema(studied, asked),
         text_columns=studied.text_columns,
         sha256=reference.sha256(),
         warnings=(*warnings, *told),
+    )
+
+
+def _without_strangers(studied: Studied, asked: Sequence[Rows]) -> Studied:
+    """Leave out columns that no request has, once there were enough to know.
+
+    A training set holds the truth, weights and ids. They are not missing when live requests have
+    none of them, as certified ones had none.
+    """
+    sent = {name for rows in asked for name in rows.columns}
+    if sum(rows.n for rows in asked) < MIN_SUPPLEMENT or not sent & studied.columns.keys():
+        return studied
+    texts = tuple(f"{name}." for name in studied.text_columns)
+    # A column is described as text from the first text on: requests may have had none yet.
+    kept = {name for name in studied.columns if name in sent or name.startswith(texts)}
+    profiles = studied.profiles
+    return replace(
+        studied,
+        columns={name: values for name, values in studied.columns.items() if name in kept},
+        profiles=profiles and tuple(one for one in profiles if one.name in kept),
     )
 
 
@@ -172,7 +197,7 @@ def _supplemented(
         )
     if not columns:
         return profile, ["No input row of the requests can be read: drift of it cannot be seen."]
-    told: list[str] = []
+    told = _warn_of_strangers(known - columns.keys(), {one.name for one in profile.columns})
     lacking = columns.keys() - known
     n = len(next(iter(columns.values())))
     if lacking and n >= MIN_SUPPLEMENT:
@@ -186,9 +211,19 @@ def _supplemented(
         )
     elif lacking:
         told.append(f"Columns that the reference has not: {_some(lacking)}.")
-    if known - columns.keys():
-        told.append(f"Columns that no request has: {_some(known - columns.keys())}.")
     return profile, told
+
+
+def _warn_of_strangers(strangers: set[str], watched: set[str]) -> list[str]:
+    """Say which columns of the reference no request has."""
+    told = []
+    if strangers & watched:
+        told.append(f"Columns that no request has: {_some(strangers & watched)}.")
+    if strangers - watched:
+        told.append(
+            f"Columns that no request has, and that are not watched: {_some(strangers - watched)}."
+        )
+    return told
 
 
 def _warn_of_width(n_left_out: int, payload: Payload) -> list[str]:

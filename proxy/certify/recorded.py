@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -18,6 +20,8 @@ from typing import Final
 import msgspec
 
 from proxy.certify.files import CertifyError, Damage, read_source
+from proxy.payload.protocols import routes
+from proxy.payload.settings import Payload
 from proxy.records import TruthValue
 
 METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
@@ -79,6 +83,28 @@ def read_requests(path: Path) -> tuple[list[Recorded], str]:
     if not requests:
         raise CertifyError(f"{path}: there are no recorded requests")
     return requests, source.sha256
+
+
+def warn_of_paths(requests: Sequence[Recorded], payload: Payload) -> list[str]:
+    """Say which paths a sidecar would not look at: relays sample known and configured ones only."""
+    known = [re.compile(pattern) for _, pattern in routes(tuple(payload.paths))]
+    paths = dict.fromkeys(request.target.partition("?")[0] for request in requests)
+    strange = [path for path in paths if not any(one.search(path) for one in known)]
+    if not strange:
+        return []
+    shown, n = strange[0], len(strange) - 1
+    more = f" and {n} more paths" if n else ""
+    told = (
+        f"Requests to {shown}{more} will be neither sampled nor copied, since that is no path of a "
+        "known protocol; name it in the configuration, under payload.paths: "
+        f"{_pattern(shown)}: json"
+    )
+    return [told]
+
+
+def _pattern(path: str) -> str:
+    """Give the regular expression of exactly this path, as YAML takes it between quotes."""
+    return "'^" + re.escape(path).replace("'", "''") + "$'"
 
 
 def write_requests(path: Path, requests: list[Recorded]) -> None:

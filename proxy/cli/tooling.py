@@ -39,8 +39,10 @@ def init(
         fail(str(error), BAD_USAGE)
     except InitError as error:
         fail(str(error))
-    for sentence in candidate.speaks or ("nothing that is known; see payload.paths in the file",):
+    for sentence in candidate.speaks or ("nothing that is known",):
         say(f"found: {sentence}")
+    if not candidate.speaks:
+        say(f"name the model's path in {output}, under payload.paths, or nobody looks at it")
     say(f"written: {output}; next: stablehand check {output}")
 
 

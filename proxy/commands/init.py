@@ -245,14 +245,15 @@ def _payload(seen: Seen) -> Iterator[str]:
         return
     yield from (
         "",
-        "# Requests are sampled and mirrored on paths of known protocols, and on these:",
+        "# Requests are sampled and mirrored on paths of known protocols, and on these. Under any",
+        "# other path a model is relayed, but nobody looks at it:",
         "payload:" if likely else "# payload:",
         "  paths:" if likely else "#   paths:",
     )
     for path in likely:
         yield f'    "{_pattern(path)}": {Protocol.JSON}'
     for path in others if seen.own_paths else ("/predict",):
-        yield f'#    "{_pattern(path)}": {Protocol.JSON}'
+        yield f'{"    # " if likely else "#     "}"{_pattern(path)}": {Protocol.JSON}'
 
 
 def _pattern(path: str) -> str:

@@ -20,10 +20,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from proxy import clock
-from proxy.certify.command import Bars, show, write
+from proxy.certify.command import Bars, show, tell_next, write
 from proxy.certify.files import CertifyError
 from proxy.certify.live import Lately, certify_lately
-from proxy.certify.telling import plain
 from proxy.commands.console import AdminError, ask
 from proxy.monitors.settings import Monitors
 from proxy.payload.learning import Learned
@@ -31,6 +30,8 @@ from proxy.records import Rows
 
 POLL_S: Final = 1.0
 PATH: Final = "reference"
+NONE_OF: Final = 200
+"""Answers after which a collection that has no row will have none."""
 MAX_WHY: Final = 500
 """Characters of a reason that the door takes."""
 _Answer = TypeVar("_Answer")
@@ -110,8 +111,7 @@ async def learn(wish: Wish, output: Path, console: Console) -> None:
         with suppress(AdminError):
             await _order(wish, 0, came_of_it)
     show(benchmark, console)
-    told = f"Benchmark written to {output}; name it as `benchmark` and reload"
-    console.print(plain(told), soft_wrap=True)
+    tell_next(output, console)
 
 
 async def _collect(wish: Wish, bars: Progress) -> Lately:
@@ -133,6 +133,11 @@ async def _collect(wish: Wish, bars: Progress) -> Lately:
             raise AdminError(
                 f"{', '.join(state.disturbed)} fires: a reference of this traffic would certify "
                 "the fault; wait until it is resolved, or use --force"
+            )
+        if not state.rows and not state.unreadable and sum(state.answers.values()) > NONE_OF:
+            raise AdminError(
+                f"{sum(state.answers.values())} requests were answered and none of them was "
+                "sampled: theirs is no path of a known protocol; name it under payload.paths"
             )
         if state.state == "complete":
             break

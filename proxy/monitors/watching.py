@@ -3,7 +3,8 @@
 Three things make stablehand blind without any model being at fault: relays that fall silent,
 records dropped on the link, and sampled bodies that cannot be decoded. A fourth makes it slow: a
 replica that is cut off from its fleet sees its own rows only. Each is stated as a fact over a short
-window; it never touches routing.
+window; it never touches routing. Where none of the traffic is on a path that is sampled, nothing is
+known.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ UNDECODABLE_SHARE: Final = 0.5
 """Share of sampled bodies that cannot be read from which drift is not really watched."""
 MIN_BODIES: Final = 50
 """Sampled bodies needed before their undecodable share says anything."""
+ELSEWHERE: Final = "other"
+"""Route of paths that are neither known nor configured."""
 _LINK_KINDS: Final = ("exchange", "capture", "pulse")
 
 
@@ -65,8 +68,9 @@ class Watching:
         elif isinstance(value, FleetState):
             self._fleet = value
             self._n_alone = 0 if value.up else self._n_alone + 1
-        elif kind is Exchange:
+        elif isinstance(value, Exchange):
             self._tick["exchange"] += 1
+            self._tick["elsewhere"] += value.route == ELSEWHERE and not value.capture
 
     def _felt(self, pulse: Pulse) -> None:
         last = self._pulses.get(pulse.worker)
@@ -83,7 +87,7 @@ class Watching:
         recent: Counter[str] = sum(self._ticks, Counter())
         troubles = self._troubles(recent, now_s)
         verdict = Verdict.BREACH if troubles else Verdict.OK
-        if not self._pulses:
+        if not self._pulses or (not troubles and _is_elsewhere(recent)):
             verdict = Verdict.UNKNOWN
         is_breach = verdict is Verdict.BREACH
         self._since_s = (self._since_s or now_s) if is_breach else None
@@ -104,7 +108,7 @@ class Watching:
             shared=Verdict.UNKNOWN,
             since_s=self._since_s,
             blamed=(),
-            reason=_words(verdict, troubles),
+            reason=_words(verdict, troubles, recent),
         )
 
     def _troubles(self, recent: Counter[str], now_s: float) -> list[tuple[str, float, str]]:
@@ -159,11 +163,21 @@ class Watching:
         self._since_s = None
 
 
-def _words(verdict: Verdict, troubles: list[tuple[str, float, str]]) -> str:
+def _is_elsewhere(recent: Counter[str]) -> bool:
+    """Tell whether there is traffic, and none of it on a path that is sampled."""
+    return recent["exchange"] >= MIN_BODIES and recent["elsewhere"] == recent["exchange"]
+
+
+def _words(verdict: Verdict, troubles: list[tuple[str, float, str]], recent: Counter[str]) -> str:
     match verdict:
         case Verdict.BREACH:
             return "; ".join(words for _, _, words in troubles)
         case Verdict.OK:
             return "all relays report, nothing is lost, bodies are readable"
+        case Verdict.UNKNOWN if _is_elsewhere(recent):
+            return (
+                f"none of {recent['exchange']:,} requests was on a path that is sampled: name "
+                "yours under payload.paths"
+            )
         case Verdict.UNKNOWN:
             return "no relay has reported yet"

@@ -110,6 +110,27 @@ def test_columns_that_only_requests_have_are_certified_from_them(tmp_path: Path)
     ]
 
 
+@pytest.mark.parametrize("held", [True, False], ids=["held", "streamed"])
+def test_the_truth_in_a_training_set_is_not_watched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, held: bool
+) -> None:
+    """Live requests lack it as the certified ones did: that is no column gone missing."""
+    monkeypatch.setattr(study, "MAX_HELD_CELLS", 10**9 if held else 100)
+    path = tmp_path / "r.csv"
+    lines = (f"{i % 7},{i % 2},see you in the rain of york {i % 3}" for i in range(N))
+    path.write_text("x,truth,note\n" + "\n".join(lines))
+    asked: list[object] = [{"x": float(i), "note": "see me"} for i in range(200)]
+    inputs = look(path, asked)
+    names = {column.name for column in inputs.profile.columns}
+    # What the reference knows as text will be described as text.
+    assert {"x", "note.words"} <= names
+    assert "truth" not in names
+    assert "truth" not in inputs.columns
+    assert "Columns that no request has, and that are not watched: truth." in inputs.warnings
+    few = look(path, asked[:50])
+    assert "truth" in {column.name for column in few.profile.columns}
+
+
 def test_tensors_of_the_reference_are_described_with_the_directions_of_requests(
     tmp_path: Path,
 ) -> None:

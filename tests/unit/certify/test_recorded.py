@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
 from proxy.certify.files import CertifyError
-from proxy.certify.recorded import Recorded, read_requests, write_requests
+from proxy.certify.recorded import Recorded, read_requests, warn_of_paths, write_requests
+from proxy.payload.protocols import Protocol
+from proxy.payload.settings import Payload
 
 
 def read(tmp_path: Path, text: str) -> list[Recorded]:
@@ -35,6 +38,20 @@ def test_text_and_base64_bodies_become_their_bytes(tmp_path: Path) -> None:
     assert text.body == b"1,2\n"
     assert text.headers == {"content-type": "text/csv"}
     assert packed.body == b"\x00\x01\xff"
+
+
+def test_paths_that_no_sidecar_would_look_at_are_told() -> None:
+    """What is certified there is never compared with anything; the cure stands in the warning."""
+    paths = ("/it's-1.0/score?v=2", "/score", "/v1/models/m:predict", "/invocations")
+    requests = [Recorded("POST", path, {}, b"{}") for path in paths]
+    assert warn_of_paths(requests[2:], Payload()) == []
+    (told,) = warn_of_paths(requests, Payload())
+    assert "Requests to /it's-1.0/score and 1 more paths" in told
+    line = told.rpartition("payload.paths: ")[2]
+    ((pattern, protocol),) = yaml.safe_load(line).items()
+    cured = Payload(paths={pattern: Protocol(protocol)})
+    assert warn_of_paths(requests[:1], cured) == []
+    assert len(warn_of_paths(requests[1:], cured)) == 1
 
 
 def test_fields_of_the_recorded_connection_are_left_out(tmp_path: Path) -> None:

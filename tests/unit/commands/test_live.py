@@ -120,6 +120,13 @@ def test_another_version_is_noticed(tmp_path: Path) -> None:
     assert "not a stablehand of this version" in message
 
 
+def test_traffic_on_a_path_that_is_not_sampled_is_told(tmp_path: Path) -> None:
+    """Rows that never come are not waited for: the key that lets them come is named."""
+    message, _ = refused(tmp_path, STATE | {"rows": 0, "answers": {"candidate": 201}})
+    assert "201 requests were answered and none of them was sampled" in message
+    assert "payload.paths" in message
+
+
 def test_settings_of_another_version_are_noticed(tmp_path: Path) -> None:
     """A benchmark that is tested by settings that nobody has would promise what is not kept."""
     message, orders = refused(tmp_path, STATE | {"state": "complete"})

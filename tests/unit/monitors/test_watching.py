@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from msgspec import structs
+
 import made
 from proxy.monitors import Engine
-from proxy.monitors.watching import WINDOW_TICKS, Watching
+from proxy.monitors.watching import MIN_BODIES, WINDOW_TICKS, Watching
 from proxy.records import FleetState, Health, Model, Pulse, Rows, Side, Undecodable, Verdict
 
 ENGINE = Engine(tick_s=1.0)
@@ -35,6 +37,21 @@ def rows() -> Rows:
 def test_before_any_relay_has_reported_nothing_is_known() -> None:
     """A watcher that has just started claims neither health nor trouble."""
     assert Watching(ENGINE).judge(0.0).verdict is Verdict.UNKNOWN
+
+
+def test_traffic_that_nobody_looks_at_is_not_called_watched() -> None:
+    """A model under a path of its own looks healthy for ever, unless somebody says why."""
+    monitor = Watching(ENGINE)
+    monitor.observe(pulse(0.0))
+    strange = structs.replace(made.EXCHANGE, route="other", capture=0.0)
+    for _ in range(MIN_BODIES):
+        monitor.observe(strange)
+    finding = monitor.judge(1.0)
+    assert finding.verdict is Verdict.UNKNOWN
+    assert "none of 50 requests was on a path that is sampled" in finding.reason
+    assert "payload.paths" in finding.reason
+    monitor.observe(structs.replace(strange, route="/v1/models/{name}:predict"))
+    assert monitor.judge(2.0).verdict is Verdict.OK
 
 
 def test_losses_are_counted_from_where_the_relay_stood() -> None:
