@@ -151,11 +151,13 @@ class Book:
         self.entries.append(entry)
         return self
 
-    def move(self, at_s: float, name: AlarmName, to: AlarmState, **finding: object) -> Book:
-        """Write a transition of the first episode of an alarm."""
+    def move(
+        self, at_s: float, name: AlarmName, to: AlarmState, *, number: int = 1, **finding: object
+    ) -> Book:
+        """Write a transition of an episode of an alarm."""
         change = Transition(
             alarm=name,
-            episode=1,
+            episode=number,
             was=AlarmState.INACTIVE,
             to=to,
             at_s=at_s,

@@ -23,7 +23,6 @@ from proxy.telemetry.report.chronicle import (
     Chronicle,
     Episode,
     Notice,
-    last_of,
     moved,
     read,
 )
@@ -242,8 +241,8 @@ def _finding(episode: Episode, live: Live) -> Finding:
 def _evidence(told: Chronicle, episode: Episode, live: Live) -> Evidence:
     """Give what stands behind one alarm: of now while it lasts, else of when it fired."""
     alarm = episode.alarm
-    at_utc, detail = last_of(told.sheets, episode) or ("", {})
-    made_utc, insight = last_of(told.insights, episode) or ("", None)
+    at_utc, detail = told.last_of(told.sheets, episode) or ("", {})
+    made_utc, insight = told.last_of(told.insights, episode) or ("", None)
     utc = _clock(made_utc, insight)
     if episode.is_open:
         detail = live.detail(alarm) or detail
@@ -280,7 +279,7 @@ def _detail(alarm: AlarmName, told: Chronicle, members: list[Episode], live: Liv
     for episode in members:
         if episode.alarm is alarm:
             now = live.detail(alarm) if episode.is_open else {}
-            return now or (last_of(told.sheets, episode) or ("", {}))[1]
+            return now or (told.last_of(told.sheets, episode) or ("", {}))[1]
     return {}
 
 
@@ -388,7 +387,7 @@ def _notes(told: Chronicle, members: list[Episode], live: Live) -> Iterator[str]
         yield "The journal begins after this incident did: its first part is not here."
     drifts = [one for one in members if one.alarm in DRIFTS]
     is_explained = any(
-        last_of(told.insights, one) or (one.is_open and one.alarm in live.insights)
+        told.last_of(told.insights, one) or (one.is_open and one.alarm in live.insights)
         for one in drifts
     )
     if drifts and not is_explained:

@@ -148,15 +148,20 @@ class Chronicle:
         """Give the episodes of an incident, first one first."""
         return [one for one in self.episodes.values() if incident and one.incident == incident]
 
+    def last_of(
+        self, kept: Mapping[AlarmName, list[tuple[str, _Told]]], episode: Episode
+    ) -> tuple[str, _Told] | None:
+        """Give what was told last of an alarm while an episode of it lasted; `None`: nothing was.
 
-def last_of(
-    told: Mapping[AlarmName, list[tuple[str, _Told]]], episode: Episode
-) -> tuple[str, _Told] | None:
-    """Give what was told last of an alarm while an episode of it lasted; `None`: nothing was."""
-    begun_s = unix_s(episode.starts_utc) - LATE_S
-    ended_s = unix_s(episode.ended_utc) + LATE_S if episode.ended_utc else math.inf
-    during = [one for one in told.get(episode.alarm, ()) if begun_s <= unix_s(one[0]) <= ended_s]
-    return during[-1] if during else None
+        `kept`: `sheets` or `insights`. What comes late is that of the next episode once that began.
+        """
+        begun_s = unix_s(episode.starts_utc) - LATE_S
+        ended_s = unix_s(episode.ended_utc) + LATE_S if episode.ended_utc else math.inf
+        following = self.episodes.get((episode.alarm, episode.number + 1))
+        if following is not None:
+            ended_s = min(ended_s, unix_s(following.starts_utc) - 0.001)
+        found = [it for it in kept.get(episode.alarm, ()) if begun_s <= unix_s(it[0]) <= ended_s]
+        return found[-1] if found else None
 
 
 def read(entries: Iterable[Entry]) -> Chronicle:

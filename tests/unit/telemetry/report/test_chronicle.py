@@ -9,7 +9,7 @@ import pytest
 
 from proxy.records import AlarmName, AlarmState, Verdict
 from proxy.telemetry.journal import Entry
-from proxy.telemetry.report.chronicle import last_of, moved, read, unix_s, utc_of
+from proxy.telemetry.report.chronicle import moved, read, unix_s, utc_of
 
 Book = Any
 DRIFT, WRONG = AlarmName.INPUT_DRIFT, AlarmName.DISAGREEMENT
@@ -80,9 +80,12 @@ def test_what_explains_an_episode_is_of_its_time(incident: Book) -> None:
         incident.add(at_s, "evidence", {"alarm": DRIFT, "detail": {"reason": alarm}})
     told = read(incident.entries)
     (episode,) = told.episodes.values()
-    found = last_of(told.sheets, episode)
+    found = told.last_of(told.sheets, episode)
     assert found == ("2026-01-02T03:04:35.000Z", {"reason": "late"})
-    assert last_of({}, episode) is None
+    assert told.last_of({}, episode) is None
+    again = read(incident.move(32, DRIFT, AlarmState.PENDING, number=2).entries)
+    found = again.last_of(again.sheets, again.episodes[DRIFT, 1])
+    assert found == ("2026-01-02T03:04:20.000Z", {"reason": "during"}), "late is of the next"
 
 
 def test_times_go_both_ways() -> None:
