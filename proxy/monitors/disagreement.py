@@ -14,7 +14,7 @@ import numpy as np
 from proxy.benchmark import Benchmark
 from proxy.monitors import Engine
 from proxy.monitors.settings import AgreementSettings
-from proxy.records import AlarmName, Finding, Observation, Pair, Verdict
+from proxy.records import AlarmName, Compared, Finding, Observation, Verdict
 from proxy.stats.basis.demands import Tolerance
 from proxy.stats.basis.functionals import Floats
 from proxy.stats.basis.intervals import share_upper_bound
@@ -23,7 +23,6 @@ from proxy.stats.engine.conclude import Wording, conclude, detail_of, unknown
 from proxy.stats.engine.effects import Effect, absolute_share, effect_of
 from proxy.stats.engine.streams import WatchedStream, watch_columns, watch_shares
 from proxy.stats.engine.watch import Watch
-from proxy.stats.reference.compare import compare
 from proxy.stats.reference.floors import Agreement
 
 DIFFER: Final = 0
@@ -48,7 +47,6 @@ class Disagreement:
             self._watch = Watch(_streams(self._agreement, settings), engine.certainty)
         profile = self._agreement.distance if self._agreement is not None else None
         self._binner = profile.binner() if profile is not None else None
-        self._settings = settings
         self._wording = Wording(
             name=self.name,
             rows="compared rows",
@@ -59,16 +57,12 @@ class Disagreement:
         self._why_unknown = "switched off" if not settings.enabled else "no certified agreement"
 
     def observe(self, value: Observation) -> None:
-        """Compare both models' answers to the same request."""
-        if self._watch is None or self._agreement is None or not isinstance(value, Pair):
+        """Count both models' answers to the same request, which were compared by our agreement."""
+        if self._watch is None or not isinstance(value, Compared):
             return
-        agreement = self._agreement
-        compared = compare(value, agreement.scales, self._settings.max_rows_per_pair)
-        differ = [row.differs(agreement.far) for row in compared]
-        self._watch.add(DIFFER, np.array(differ, dtype=np.intp))
+        self._watch.add(DIFFER, np.array(value.differ, dtype=np.intp))
         if self._binner is not None:
-            distances = [row.distance for row in compared if row.distance is not None]
-            self._watch.add(DISTANCE, self._binner.bins(distances))
+            self._watch.add(DISTANCE, self._binner.bins(value.distances))
 
     def judge(self, now_s: float) -> Finding:
         """Fold the pairs since the last tick and conclude."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -13,7 +13,7 @@ from proxy import alarms as alarm_rules
 from proxy import policy
 from proxy.monitors import Monitor, Pooled
 from proxy.monitors.label_quality import LabelQuality
-from proxy.pipeline.reading import Reading
+from proxy.pipeline.reading import Compare, Reading
 from proxy.pipeline.values import Keeper, Meter, Plan, Reader, Standing, Turn
 from proxy.policy import Decision, Facts
 from proxy.records import (
@@ -22,6 +22,7 @@ from proxy.records import (
     AlarmName,
     AlarmState,
     Capture,
+    Compared,
     Exchange,
     Finding,
     FleetState,
@@ -29,7 +30,6 @@ from proxy.records import (
     Model,
     Observation,
     Outcome,
-    Pair,
     Posture,
     Pulse,
     Routing,
@@ -63,18 +63,18 @@ class Pipeline:
         monitors: Sequence[Monitor],
         decoder: Reader,
         *,
-        apart: Callable[[Pair], float],
+        compare: Compare,
         meter: Meter,
         keeper: Keeper,
     ) -> None:
         """Begin with nothing known: no evidence, no alarm, traffic on the candidate.
 
-        `apart` says how far the answers of a pair lie apart; 0: they agree by the certified rule.
+        `compare` says how far the answers of a pair lie apart, by the certified rule.
         """
         self._plan = plan
         self._monitors: Mapping[AlarmName, Monitor] = {one.name: one for one in monitors}
         self._rules = {name: plan.alarms.rule(name) for name in self._monitors}
-        self._reading = Reading(decoder, apart=apart, meter=meter, keeper=keeper)
+        self._reading = Reading(decoder, compare=compare, meter=meter, keeper=keeper)
         self._pairs: deque[tuple[float, int]] = deque()
         self._pairs_now = 0
         self._ready: dict[Model, Health] = {}
@@ -89,7 +89,7 @@ class Pipeline:
         """Take one report; a sampled body is decoded, and paired when it was mirrored."""
         if isinstance(report, Capture):
             for value in self._reading.take(report, has_shadow=self.routing.shadow is not None):
-                self._pairs_now += isinstance(value, Pair)
+                self._pairs_now += isinstance(value, Compared)
                 self._show(value)
             return
         if isinstance(report, Health):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Final, TypeAlias
 
 from proxy.pipeline.values import Keeper, Meter, Reader
-from proxy.records import Capture, Case, Exchange, Pair, Rows, Side, Undecodable
+from proxy.records import Capture, Case, Compared, Exchange, Pair, Rows, Side, Undecodable
 from proxy.windows.cases import CaseJoiner
 from proxy.windows.pairs import PairJoiner
 from proxy.windows.repeats import Repeats
@@ -18,19 +18,20 @@ MAX_PAIR_AGE_S: Final = 60.0
 MAX_ASKED_CELLS: Final = 262_144
 """Cells of questions that wait for the shadow's answer: some ten megabytes."""
 
+Compare: TypeAlias = Callable[[Pair], Compared]
+"""Says how far the answers of a pair lie apart: once, for all who ask."""
+
 
 class Reading:
     """Reads captures, and brings together what belongs to one request."""
 
-    def __init__(
-        self, reader: Reader, *, apart: Callable[[Pair], float], meter: Meter, keeper: Keeper
-    ) -> None:
+    def __init__(self, reader: Reader, *, compare: Compare, meter: Meter, keeper: Keeper) -> None:
         """Read by `reader`; count by `meter`; offer what people may want to see to `keeper`.
 
-        `apart` says how far the answers of a pair lie apart; 0: they agree by the certified rule.
+        `compare` says how far the answers of a pair lie apart, by the certified rule.
         """
         self._reader = reader
-        self._apart = apart
+        self._compare = compare
         self._meter = meter
         self._keeper = keeper
         self._joiner = PairJoiner(MAX_PAIRS, MAX_PAIR_AGE_S)
@@ -39,7 +40,7 @@ class Reading:
 
     def take(
         self, capture: Capture, *, has_shadow: bool
-    ) -> Iterator[Rows | Undecodable | Pair | Case]:
+    ) -> Iterator[Rows | Undecodable | Compared | Case]:
         """Give what monitors are to observe of a capture, in order.
 
         Nothing, when it was taken before. `has_shadow`: another model may answer the same question,
@@ -58,9 +59,9 @@ class Reading:
                 if has_shadow:
                     self._cases.ask(read)
                 continue
-            pair = self._pair(read, capture.exchange)
-            if pair is not None:
-                yield pair
+            compared = self._pair(read, capture.exchange)
+            if compared is not None:
+                yield compared
             case = self._cases.answer(read, capture.exchange, asked)
             if case is not None:
                 self._keeper.keep_case(case)
@@ -79,14 +80,14 @@ class Reading:
         if read.side is Side.OUTPUT:
             self._meter.arrival(exchange, read.timings)
 
-    def _pair(self, rows: Rows, exchange: Exchange) -> Pair | None:
-        """Bring the answers of both models together, whichever comes first."""
+    def _pair(self, rows: Rows, exchange: Exchange) -> Compared | None:
+        """Bring the answers of both models together, whichever comes first, and compare them."""
         pair_id = exchange.id if exchange.pair_id is None else exchange.pair_id
         pair = self._joiner.offer(rows, pair_id)
         if pair is None:
             return None
-        apart = self._apart(pair)
-        self._meter.pair("differ" if apart > 0 else "agree")
-        if apart > 0:
-            self._keeper.keep_pair(pair, apart)
-        return pair
+        compared = self._compare(pair)
+        self._meter.pair("differ" if compared.apart > 0 else "agree")
+        if compared.apart > 0:
+            self._keeper.keep_pair(pair, compared.apart)
+        return compared

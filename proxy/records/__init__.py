@@ -42,6 +42,7 @@ from proxy.records.remedies import (
 from proxy.records.traffic import (
     Capture,
     Case,
+    Compared,
     Exchange,
     Failure,
     FleetState,
@@ -72,6 +73,7 @@ __all__ = [
     "Capture",
     "Case",
     "ColumnInsight",
+    "Compared",
     "Discrepancy",
     "Example",
     "Exchange",

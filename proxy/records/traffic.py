@@ -213,6 +213,18 @@ class Pair(Struct, frozen=True, kw_only=True):
     stable: Rows
 
 
+class Compared(Struct, frozen=True, kw_only=True):
+    """A pair, and how far its answers lie apart by the certified rule, row by row."""
+
+    pair: Pair
+    differ: tuple[bool, ...]
+    """By compared row: people would say that the answers differ."""
+    distances: tuple[float, ...]
+    """Of the compared rows that have numbers: in standard deviations of the certified answers."""
+    apart: float
+    """Of the rows that differ, how far the worst lies apart, for an order of pairs. 0: none."""
+
+
 class Case(Struct, frozen=True, kw_only=True):
     """What one model was asked and what it answered, row by row: both sides have equally many."""
 
@@ -252,5 +264,7 @@ class FleetState(Struct, frozen=True, kw_only=True):
     """What is wrong, in one sentence; empty when nothing is."""
 
 
-Observation: TypeAlias = Exchange | Rows | Undecodable | Pair | Case | Health | Pulse | FleetState
+Observation: TypeAlias = (
+    Exchange | Rows | Undecodable | Compared | Case | Health | Pulse | FleetState
+)
 """What monitors may be shown."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from proxy import benchmark, clock
 from proxy.benchmark import Benchmark, BenchmarkError
@@ -18,14 +19,15 @@ from proxy.monitors.latency import Latency
 from proxy.monitors.output_drift import OutputDrift
 from proxy.monitors.readiness import StableReadiness
 from proxy.monitors.schema import Schema
+from proxy.monitors.settings import AgreementSettings
 from proxy.monitors.slow_drift import SlowDrift
 from proxy.monitors.throughput import Throughput
 from proxy.monitors.watching import Watching
 from proxy.payload.decode import Decoder
 from proxy.payload.learning import Learned, Pupil
 from proxy.pipeline import Plan, Reader
-from proxy.records import Pair
-from proxy.stats.reference.compare import compare
+from proxy.pipeline.reading import Compare
+from proxy.stats.reference.compare import by_rule
 from proxy.watcher.collector import Collector, Write
 from proxy.watcher.insight import Explainer
 from proxy.watcher.samples import Samples
@@ -158,17 +160,12 @@ def collector_of(loaded: Loaded, reader: Reader, write: Write) -> Collector:
     return Collector(reader, make, write)
 
 
-def apart_of(certified: Benchmark | None) -> Callable[[Pair], float]:
-    """Give how far the answers of two models lie apart by the certified rule; 0: they agree.
+def comparer_of(settings: AgreementSettings, certified: Benchmark | None) -> Compare:
+    """Give what compares the answers of two models by the certified rule.
 
     Without one, answers that are numbers must be equal: the strictest rule, for counting only.
     """
     agreement = certified.agreement if certified is not None else None
     scales = agreement.scales if agreement is not None else {}
     far = agreement.far if agreement is not None else 0.0
-
-    def apart(pair: Pair) -> float:
-        compared = compare(pair, scales)
-        return max((row.apart for row in compared if row.differs(far)), default=0.0)
-
-    return apart
+    return partial(by_rule, scales=scales, far=far, max_rows=settings.max_rows_per_pair)

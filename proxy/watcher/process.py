@@ -40,9 +40,9 @@ from proxy.telemetry.journal import Journal
 from proxy.telemetry.metrics import Metrics
 from proxy.telemetry.traffic import Traffic
 from proxy.watcher.assembly import (
-    apart_of,
     certified_of,
     collector_of,
+    comparer_of,
     decoder_of,
     engine_of,
     explainer_of,
@@ -142,7 +142,7 @@ class Watcher:
             plan_of(self._loaded),
             monitors,
             reader,
-            apart=apart_of(certified),
+            compare=comparer_of(self._loaded.config.monitors.agreement, certified),
             meter=self._metrics,
             keeper=self._samples,
         )

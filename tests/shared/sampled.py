@@ -9,6 +9,7 @@ import made
 from proxy.records import (
     Capture,
     Case,
+    Compared,
     Exchange,
     Message,
     Model,
@@ -41,6 +42,12 @@ def capture(number: int, answer: object, pair_id: int | None = None) -> Capture:
         request = Message(JSON, b'{"instances": [{"x": 1.0}]}', False)
     response = Message(JSON, json.dumps({"predictions": answer}).encode(), False)
     return Capture(exchange(number, pair_id), "/v1/models/m:predict", request, response)
+
+
+def compared(pair: Pair) -> Compared:
+    """Call answers apart when they are not equal."""
+    differ = pair.candidate.values != pair.stable.values
+    return Compared(pair=pair, differ=(differ,), distances=(), apart=float(differ))
 
 
 class Counter:

@@ -17,6 +17,7 @@ import pytest
 
 import judges
 import made
+import sampled
 from proxy.alarms import AlarmSettings
 from proxy.benchmark import Benchmark
 from proxy.monitors import Engine, Monitor
@@ -212,7 +213,7 @@ class World:
             ),
             monitors(engine),
             Decoder(Payload(), Redact(), known),
-            apart=lambda pair: float(pair.candidate.values != pair.stable.values),
+            compare=sampled.compared,
             meter=self.counts,
             keeper=self.counts,
         )

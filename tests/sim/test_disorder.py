@@ -11,6 +11,7 @@ import pytest
 
 import judges
 import made
+import sampled
 from proxy.alarms import AlarmSettings
 from proxy.benchmark import Benchmark
 from proxy.monitors import Engine
@@ -124,7 +125,7 @@ def a_line() -> tuple[Pipeline, Nobody]:
         plan,
         monitors,
         Decoder(Payload(), Redact()),
-        apart=lambda pair: float(pair.candidate.values != pair.stable.values),
+        compare=sampled.compared,
         meter=nobody,
         keeper=nobody,
     )

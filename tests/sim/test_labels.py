@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import made
+import sampled
 from proxy.alarms import AlarmSettings
 from proxy.benchmark import Benchmark
 from proxy.monitors import Engine
@@ -102,7 +103,7 @@ class World:
                 StableReadiness(engine, has_stable=True),
             ),
             Decoder(Payload(), Redact()),
-            apart=lambda pair: float(pair.candidate.values != pair.stable.values),
+            compare=sampled.compared,
             meter=silent,
             keeper=silent,
         )

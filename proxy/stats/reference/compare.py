@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from msgspec import Struct
 
-from proxy.records import Pair, Rows, Scalar
+from proxy.records import Compared, Pair, Rows, Scalar
 from proxy.stats.basis.binning import category_text
 
 PROBABILITY: Final = re.compile(r"p\d+")
@@ -72,6 +72,24 @@ def compare(pair: Pair, scales: dict[str, float], max_rows: int = 100) -> list[C
         )
         for row in rows
     ]
+
+
+def by_rule(pair: Pair, scales: dict[str, float], far: float, max_rows: int) -> Compared:
+    """Compare the answers of a pair by a certified rule, for all who want to know.
+
+    Args:
+        pair: answers of both models.
+        scales: unit of distance by numeric column.
+        far: distance from which numbers count as different.
+        max_rows: bound on the rows compared.
+    """
+    rows = compare(pair, scales, max_rows)
+    return Compared(
+        pair=pair,
+        differ=tuple(row.differs(far) for row in rows),
+        distances=tuple(row.distance for row in rows if row.distance is not None),
+        apart=max((row.apart for row in rows if row.differs(far)), default=0.0),
+    )
 
 
 def numeric_scales(answers: Sequence[Rows]) -> dict[str, float]:

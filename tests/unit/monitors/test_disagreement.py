@@ -12,7 +12,8 @@ from proxy.benchmark import Benchmark
 from proxy.monitors import Engine
 from proxy.monitors.disagreement import Disagreement
 from proxy.monitors.settings import AgreementSettings
-from proxy.records import Finding, Model, Pair, Scalar, Side, Verdict
+from proxy.records import Compared, Finding, Model, Pair, Scalar, Side, Verdict
+from proxy.stats.reference.compare import by_rule
 from proxy.stats.reference.floors import build_agreement
 from proxy.stats.reference.profile import Profile
 
@@ -57,12 +58,19 @@ NUMBERS = benchmark(numbers(np.random.default_rng(1), 4000))
 LABELS = benchmark(labels(np.random.default_rng(1), 10_000, 0.02))
 
 
+def seen(monitor: Disagreement, one: Pair) -> Compared:
+    """Give a pair as the line shows it to this monitor."""
+    agreement = monitor._agreement
+    scales, far = ({}, 0.0) if agreement is None else (agreement.scales, agreement.far)
+    return by_rule(one, scales, far, SETTINGS.max_rows_per_pair)
+
+
 def show(monitor: Disagreement, ticks: range, pairs: list[Pair]) -> list[Finding]:
     """Show 10 pairs per tick."""
     findings = []
     for tick in ticks:
         for one in pairs[:10]:
-            monitor.observe(one)
+            monitor.observe(seen(monitor, one))
         del pairs[:10]
         findings.append(monitor.judge(float(tick)))
     return findings
@@ -132,7 +140,7 @@ def test_odd_answers_do_not_raise() -> None:
     odd: list[list[Scalar]] = [[math.nan], [None], ["text"], [], [[1]], [10**400]]
     for tick in range(10):
         for values in odd * 3:
-            monitor.observe(pair(values, [1.0]))
+            monitor.observe(seen(monitor, pair(values, [1.0])))
         finding = monitor.judge(float(tick))
     assert finding.verdict is Verdict.BREACH
 
@@ -148,7 +156,7 @@ def test_snapshot_reset_and_unknown() -> None:
     monitor.reset()
     assert show(monitor, range(20, 21), labels(rng, 10, 0.0))[-1].verdict is not Verdict.BREACH
     without = Disagreement(SETTINGS, None, ENGINE)
-    without.observe(pair([1.0], [1.0]))
+    without.observe(seen(without, pair([1.0], [1.0])))
     assert without.judge(0.0).verdict is Verdict.UNKNOWN
     assert not without.restore(b"")
     assert without.snapshot() == b""
@@ -159,7 +167,7 @@ def test_its_counts_can_be_added_up_over_replicas() -> None:
     """The compared rows of the tick are given; without a certified agreement there are none."""
     monitor = Disagreement(SETTINGS, LABELS, ENGINE)
     for one in labels(np.random.default_rng(1), 5, 0.5):
-        monitor.observe(one)
+        monitor.observe(seen(monitor, one))
     (watch,) = monitor.pooled().values()
     assert watch.pending.sum() == 5
     assert Disagreement(SETTINGS, None, ENGINE).pooled() == {}

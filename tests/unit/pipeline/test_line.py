@@ -92,7 +92,7 @@ def a_line(
         ),
         monitors,
         Decoder(Payload(), Redact()),
-        apart=lambda pair: float(pair.candidate.values != pair.stable.values),
+        compare=sampled.compared,
         meter=counter,
         keeper=counter,
     )

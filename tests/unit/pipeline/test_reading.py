@@ -8,7 +8,7 @@ import sampled
 from proxy.payload.decode import Decoder
 from proxy.payload.settings import Payload, Redact
 from proxy.pipeline.reading import Reading
-from proxy.records import Capture, Case, Message, Pair, Rows
+from proxy.records import Capture, Case, Compared, Message, Rows
 
 
 def reading(counter: sampled.Counter | None = None) -> Reading:
@@ -16,7 +16,7 @@ def reading(counter: sampled.Counter | None = None) -> Reading:
     counter = counter or sampled.Counter()
     return Reading(
         Decoder(Payload(), Redact()),
-        apart=lambda pair: float(pair.candidate.values != pair.stable.values),
+        compare=sampled.compared,
         meter=counter,
         keeper=counter,
     )
@@ -72,7 +72,7 @@ def test_the_answers_of_both_models_become_a_pair_in_either_order() -> None:
     for captures in ((own, copied), (copied, own)):
         counter = sampled.Counter()
         found = taken(reading(counter), *captures)
-        pairs = [value for value in found if isinstance(value, Pair)]
+        pairs = [value.pair for value in found if isinstance(value, Compared)]
         assert [(pair.candidate.values, pair.stable.values) for pair in pairs] == [
             (([0.9],), ([0.1],))
         ]
@@ -85,4 +85,4 @@ def test_an_answer_whose_other_half_does_not_come_is_forgotten() -> None:
     taken(one, sampled.capture(7, [0.9]))
     one.expire(100.0)
     found = taken(one, sampled.capture(8, [0.1], pair_id=7))
-    assert not [value for value in found if isinstance(value, Pair)]
+    assert not [value for value in found if isinstance(value, Compared)]

@@ -12,6 +12,7 @@ import made
 from proxy import clock
 from proxy.benchmark import Benchmark, BenchmarkError
 from proxy.config import Loaded, load
+from proxy.monitors.settings import AgreementSettings
 from proxy.payload.learning import Learned
 from proxy.payload.text import hash_word
 from proxy.records import (
@@ -25,10 +26,10 @@ from proxy.records import (
 )
 from proxy.stats.reference.profile import Profile
 from proxy.watcher.assembly import (
-    apart_of,
     categories_of,
     certified_of,
     collector_of,
+    comparer_of,
     decoder_of,
     engine_of,
     monitors_of,
@@ -143,7 +144,7 @@ def test_the_collector_keeps_strings_that_no_benchmark_knows(tmp_path: Path, tex
 
 def test_without_a_certified_rule_answers_must_be_equal() -> None:
     """Numbers and words: the strictest rule, for counting only."""
-    apart = apart_of(None)
+    compare = comparer_of(AgreementSettings(), None)
 
     def pair(one: float | str, other: float | str) -> Pair:
         return Pair(
@@ -153,7 +154,7 @@ def test_without_a_certified_rule_answers_must_be_equal() -> None:
             stable=outputs(Model.STABLE, other),
         )
 
-    assert apart(pair(1.5, 1.5)) == 0
-    assert apart(pair(1.5, 1.6)) > 0
-    assert apart(pair("a", "a")) == 0
-    assert apart(pair("a", "b")) > 0
+    assert compare(pair(1.5, 1.5)).apart == 0
+    assert compare(pair(1.5, 1.6)).apart > 0
+    assert compare(pair("a", "a")).apart == 0
+    assert compare(pair("a", "b")).apart > 0

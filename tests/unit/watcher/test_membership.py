@@ -16,7 +16,7 @@ from proxy.config import load
 from proxy.pipeline import Pipeline
 from proxy.records import AlarmName, FleetState, Verdict
 from proxy.telemetry.metrics import Metrics
-from proxy.watcher.assembly import apart_of, decoder_of, engine_of, monitors_of, plan_of
+from proxy.watcher.assembly import comparer_of, decoder_of, engine_of, monitors_of, plan_of
 from proxy.watcher.membership import Membership, membership_of, next_border_s
 from proxy.watcher.samples import Samples
 
@@ -39,7 +39,7 @@ def made(folder: Path, extra: str) -> tuple[Membership | None, Pipeline, Metrics
         plan_of(loaded),
         monitors_of(loaded, engine_of(loaded), None),
         decoder_of(loaded, None),
-        apart=apart_of(None),
+        compare=comparer_of(loaded.config.monitors.agreement, None),
         meter=metrics,
         keeper=Samples(np.random.default_rng(1)),
     )

@@ -8,7 +8,7 @@ import pytest
 
 import made
 from proxy.records import Model, Pair, Rows, Scalar, Side
-from proxy.stats.reference.compare import compare, numeric_scales
+from proxy.stats.reference.compare import by_rule, compare, numeric_scales
 
 
 def rows(model: Model, columns: dict[str, list[Scalar]]) -> Rows:
@@ -86,3 +86,15 @@ def test_scales_leave_out_class_numbers_and_derived_columns() -> None:
         },
     )
     assert numeric_scales([answers]) == {"price": pytest.approx(0.8165, abs=1e-3), "fixed": 1.0}
+
+
+def test_a_pair_is_compared_by_the_rule_once_for_all() -> None:
+    """Which rows differ, the distances of those with numbers, and how far the worst lies apart."""
+    both = pair({"a": [1.0, 5.0, 9.0]}, {"a": [1.0, 4.0, 1.0]})
+    compared = by_rule(both, {"a": 2.0}, far=1.0, max_rows=100)
+    assert compared.pair is both
+    assert compared.differ == (False, False, True)
+    assert compared.distances == (0.0, 0.5, 4.0)
+    assert compared.apart == 4.0
+    words = by_rule(pair({"a": ["x", "y"]}, {"a": ["x", "y"]}), {}, far=0.0, max_rows=1)
+    assert (words.differ, words.distances, words.apart) == ((False,), (), 0.0)
