@@ -42,6 +42,8 @@ class Probe:
                 reason = await self._reason()
         except TimeoutError:
             reason = f"no answer within {TIMEOUT_S:g} s"
+        except UnicodeError:
+            reason = f"{self._upstream.address[0]} is no host name: check the url"
         except (OSError, aiohttp.ClientError, ssl.SSLError) as error:
             reason = str(error) or type(error).__name__
         return Health(model=self._model, at_s=now_s(), ready=not reason, reason=reason)

@@ -105,6 +105,20 @@ def test_a_refused_connection_is_not_ready(health: str | None) -> None:
     assert str(port) in found.reason
 
 
+@pytest.mark.parametrize("health", [None, "/ready"])
+def test_what_is_no_host_name_is_not_ready(health: str | None) -> None:
+    """A slip in the url is told, and does not end who probes."""
+
+    async def scenario() -> Health:
+        probe = Probe(Model.CANDIDATE, Upstream(url="http://model..svc:80", health=health))
+        found = await probe.ask()
+        await probe.close()
+        return found
+
+    found = asyncio.run(scenario())
+    assert (found.ready, found.reason) == (False, "model..svc is no host name: check the url")
+
+
 def test_silence_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that accepts and never answers is given up after the timeout."""
     monkeypatch.setattr("proxy.probe.TIMEOUT_S", 0.05)
