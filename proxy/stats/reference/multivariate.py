@@ -41,6 +41,8 @@ FITS_LEAST: Final = "column that fits least"
 """Name of the derived column whose values are names of columns."""
 RIDGE: Final = 1e-3
 """Part of its own variance that each column is given on top, so that twins can be told apart."""
+SWEEPS: Final = 3
+"""Passes over the columns that complete rows with several missing numbers."""
 ROWS_PER_COLUMN: Final = 10
 """Fewer reference rows cannot tell what a column should be, given all others."""
 
@@ -165,7 +167,8 @@ def least_fitting(basis: Multivariate, standard: Floats) -> Bins:
     The residual of a regression on the other columns, in its own standard deviations, is the row of
     the inverse covariance times the values. When one column moves by d, its own moves by d times
     the root of its diagonal element, and every other by that times their partial correlation, so by
-    less: the column that moved comes first. A column without a number cannot be the one.
+    less: the column that moved comes first. A missing number is taken for what the others make of
+    it, so that it accuses none of them, and cannot be the one.
     Source: Alcala and Qin (2009), "Reconstruction-based contribution for process monitoring",
     Automatica 45(7), sections 3 and 4, for the statistic of all directions.
 
@@ -177,11 +180,28 @@ def least_fitting(basis: Multivariate, standard: Floats) -> Bins:
         int array [rows]: places in `basis.columns`, which are also the bins of the derived column;
         the bin of missing values for a row without any number.
     """
-    misfit = np.abs(np.nan_to_num(standard) @ np.array(basis.contrasts).T)
+    contrasts = np.array(basis.contrasts)
+    misfit = np.abs(_completed(standard, contrasts) @ contrasts.T)
     misfit[np.isnan(standard)] = -1.0
     farthest: Bins = misfit.argmax(axis=1)
     farthest[misfit.max(axis=1) < 0] = len(basis.columns) + 1
     return farthest
+
+
+def _completed(standard: Floats, contrasts: Floats) -> Floats:
+    """Give rows whose missing numbers are their means given the others, by Gauss-Seidel.
+
+    One missing number of a row is exact after the first sweep.
+    """
+    missing = np.isnan(standard)
+    rows = np.nan_to_num(standard)
+    columns = np.flatnonzero(missing.any(axis=0))
+    for _ in range(SWEEPS if len(columns) > 1 else 1):
+        for column in columns:
+            lost = missing[:, column]
+            weights = contrasts[column]
+            rows[lost, column] -= rows[lost] @ weights / weights[column]
+    return rows
 
 
 def derived_columns(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -187,6 +188,22 @@ def test_a_column_without_a_number_is_not_named_and_a_row_without_any_names_nobo
     standard = standardise(multivariate(), [to_numbers(rows[name]) for name in "abcd"])
     binner = multivariate().derived[-1].binner()
     assert least_fitting(multivariate(), standard).tolist() == binner.bins(["b", None]).tolist()
+
+
+def test_a_missing_number_accuses_none_of_the_columns_that_it_belongs_to() -> None:
+    """Rows whose a is 2 sd from the mean are named no more often for b and c when a is missing."""
+    rng = np.random.default_rng(7)
+    rows = twins(rng, 5000)
+    far = [i for i, value in enumerate(rows["a"]) if abs(float(value)) > 2]  # type: ignore[arg-type]  # numbers
+    before = Counter(places({name: [values[i] for i in far] for name, values in rows.items()}))
+    rows["a"] = [None] * 5000
+    after = Counter(places({name: [values[i] for i in far] for name, values in rows.items()}))
+    assert after["a"] == 0
+    assert after["d"] > before["d"]
+    assert max(after["b"], after["c"]) < len(far) / 2
+    rows["c"] = [None] * 5000
+    both = Counter(places({name: [values[i] for i in far] for name, values in rows.items()}))
+    assert both["b"] < len(far) / 2, "with a and c missing nothing speaks against b"
 
 
 def test_a_column_that_lost_its_relation_is_blamed_by_its_name() -> None:
