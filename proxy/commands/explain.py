@@ -24,7 +24,7 @@ MAX_ENTRIES: Final = 12
 
 
 def alarm_lines(report: IncidentReport) -> Iterator[str]:
-    """Tell an incident: what, how far, who carries it, what was done, what is next."""
+    """Tell an incident: what, what was done, what is next, how far, who carries it."""
     for line in _alarm_lines(report):
         yield pretty(on_one_line(line))
 
@@ -59,6 +59,7 @@ def _alarm_lines(report: IncidentReport) -> Iterator[str]:
     for station in report.milestones:
         note = f"  {station.note}" if station.note else ""
         yield f"  {station.at_utc[:19].replace('T', ' ')}  {station.name}{note}"
+    yield from _to_do(report)
     for measure in report.measures:
         yield ""
         yield from _measure(measure)
@@ -98,13 +99,9 @@ def _evidence(evidence: Evidence, subject: str) -> Iterator[str]:
             f" {words.short(part.effect, part.unit)} in {part.n:,} rows"
         )
     if evidence.separation is not None:
-        low, high = evidence.separation.interval
-        yield (
-            f"  classifier: AUC {evidence.separation.auc:.2f} ({low:.2f} to {high:.2f});"
-            f" {evidence.separation.summary}"
-        )
+        yield f"  {evidence.separation.summary}"
     if evidence.discrepancy is not None:
-        yield f"  all columns together: {evidence.discrepancy.summary}"
+        yield f"  {evidence.discrepancy.summary}"
     for example in evidence.examples[:MAX_EXAMPLES]:
         cells = ", ".join(f"{name} {value}" for name, value in example.cells[:MAX_CELLS])
         yield f"  request {example.exchange} at {example.at_utc[11:19]}, {example.why}: {cells}"
@@ -125,12 +122,16 @@ def _column(column: Column) -> Iterator[str]:
         yield f"              {column.bars[0].label} ... {column.bars[-1].label}"
 
 
-def _course(report: IncidentReport) -> Iterator[str]:
+def _to_do(report: IncidentReport) -> Iterator[str]:
+    """Tell what was done and what is to be done, before all figures: people may be in a hurry."""
     yield ""
     yield f"Done: {report.done or 'nothing was changed.'}"
     yield f"Next: {report.next or 'nothing is left to do.'}"
     if report.undo:
         yield f"Undo: {report.undo}"
+
+
+def _course(report: IncidentReport) -> Iterator[str]:
     if report.timeline:
         yield ""
         yield "What led here, newest first:"

@@ -15,6 +15,7 @@ from proxy.policy.words import span
 from proxy.records import (
     Acknowledgement,
     Alarm,
+    AlarmName,
     AlarmState,
     Blame,
     Finding,
@@ -47,10 +48,10 @@ SEVERITY: Final = {
 
 _TINY: Final = 1e-3
 BECOMES: Final = {
-    "firing": "fires",
-    "pending": "is pending",
-    "resolved": "is resolved",
-    "inactive": "is quiet again",
+    "firing": "fired",
+    "pending": "became pending",
+    "resolved": "resolved",
+    "inactive": "went quiet",
 }
 """How the timeline tells of an alarm's new state."""
 
@@ -140,14 +141,18 @@ def reach(value: float, interval: tuple[float, float] | None, unit: str) -> str:
 
 
 def effect(value: float, interval: tuple[float, float] | None, unit: str) -> str:
-    """Write an effect with its interval."""
+    """Write an effect with its interval, and its unit once where it is the same."""
     text = quantity(value, unit)
     if interval is None:
         return text
     low, high = interval
     if not (math.isfinite(low) and math.isfinite(high)):
         return text
-    return f"{text} (between {quantity(low, unit)} and {quantity(high, unit)})"
+    least, most = quantity(low, unit), quantity(high, unit)
+    name = "".join(text.partition(" ")[1:])
+    if name and least.endswith(name) and most.endswith(name):
+        least, most = least.removesuffix(name), most.removesuffix(name)
+    return f"{text} (between {least} and {most})"
 
 
 def odds(log_e: float) -> str:
@@ -179,6 +184,11 @@ def evidence(finding: Finding | None) -> str:
     if finding.recovery > 0:
         text += f"; signs of recovery at odds of 1 to {number(math.exp(min(finding.recovery, 50)))}"
     return f"{text}."
+
+
+def shared(finding: Finding) -> str:
+    """Say whether the stable model shows the same; empty for what compares the two models."""
+    return "" if finding.monitor is AlarmName.DISAGREEMENT else SHARED[finding.shared]
 
 
 def alarm_view(
@@ -299,7 +309,7 @@ def _with_cause(state: AlarmState, finding: Finding | None) -> str:
     text = evidence(finding)
     if finding is None or state not in {AlarmState.PENDING, AlarmState.FIRING}:
         return text
-    return f"{text} {SHARED[finding.shared]}".strip()
+    return f"{text} {shared(finding)}".strip()
 
 
 def _acknowledged(by: Acknowledgement) -> str:

@@ -207,7 +207,7 @@ def _measure(episode: Episode, live: Live) -> Measure:
         confirmation=finding.confirmation,
         n_reference=finding.n_reference,
         n_current=finding.n_current,
-        shared=words.SHARED[finding.shared] if finding.verdict is Verdict.BREACH else "",
+        shared=words.shared(finding) if finding.verdict is Verdict.BREACH else "",
         blamed=tuple(
             Blamed(
                 name=one.subject,

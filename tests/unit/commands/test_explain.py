@@ -25,7 +25,7 @@ def test_an_alarm_is_told_from_what_to_next(incident: Book) -> None:
         "AUC 0.02 (0.5 without a change); PSI 4.1 (0.011 without a change); Wasserstein 2.7 sd",
         "rows where carrier = <script>",
         "61 % of the difference, -3.1 sd in 210 rows",
-        "classifier: AUC 0.98 (0.97 to 0.99)",
+        "A classifier tells them apart nearly always.",
         "request 00000000000000ff at 03:04:11, lowest of the sample: temperature -3.5",
         "Done: ada acknowledged it at 03:04:14 UTC: looking.",
         "Next: Look at where temperature comes from.",
@@ -33,7 +33,8 @@ def test_an_alarm_is_told_from_what_to_next(incident: Book) -> None:
         "Declared: at most one false detection in 365 days",
     ):
         assert words in text, words
-    assert text.count("Input drift fires") == 1
+    assert text.count("Input drift fired") == 1
+    assert text.index("\nNext: ") < text.index("evidence 125 %"), "what to do comes before figures"
 
 
 def test_nothing_steers_the_terminal(incident: Book) -> None:

@@ -98,7 +98,7 @@ def test_quantities_have_units_people_know(value: float, unit: str, text: str) -
 
 def test_an_effect_comes_with_its_interval_when_there_is_one() -> None:
     """An interval without end is left out."""
-    assert words.effect(0.2, (0.1, 0.3), "share") == "20 % (between 10 % and 30 %)"
+    assert words.effect(0.2, (0.1, 0.3), "share") == "20 % (between 10 and 30)"
     assert words.effect(0.2, (0.1, math.inf), "share") == "20 %"
     assert words.effect(0.2, None, "share") == "20 %"
 
@@ -202,6 +202,13 @@ def entry(kind: str, body: object) -> dict[str, object]:
     return {"at_utc": "t", "kind": kind, "body": msgspec.to_builtins(body)}
 
 
+def test_a_comparison_of_the_models_says_nothing_of_one_beside_the_other() -> None:
+    """Both are measured in it by nature; of every other alarm it is said."""
+    told = msgspec.structs.replace(FINDING, shared=Verdict.UNKNOWN)
+    assert "not measured" in words.shared(told)
+    assert words.shared(msgspec.structs.replace(told, monitor=AlarmName.DISAGREEMENT)) == ""
+
+
 def test_records_in_the_journal_become_lines() -> None:
     """Transitions, outcomes, routings and people are told in a sentence with their severity."""
     transition = Transition(
@@ -214,7 +221,7 @@ def test_records_in_the_journal_become_lines() -> None:
     )
     line = words.entry_view(entry("transition", transition))
     assert (line.kind, line.severity) == ("alarm", "bad")
-    assert line.text == "Errors fires: temp: median 60 -> 16"
+    assert line.text == "Errors fired: temp: median 60 -> 16"
     action = Action(
         id="a", step=Step(kind=StepKind.DOWNGRADE), because="it is alone", alarms=(), at_s=1.0
     )

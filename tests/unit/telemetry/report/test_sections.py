@@ -137,7 +137,7 @@ def test_agreement_stands_beside_what_was_certified() -> None:
         estimate=0.12, interval=(0.1, 0.14), floor=0.03, n_pairs=900, words="of the rows differ."
     )
     words = plain(agreement(view))
-    assert "12 % (between 10 % and 14 %); certified 3 %; 900 rows compared" in words
+    assert "12 % (between 10 and 14); certified 3 %; 900 rows compared" in words
     unknown = AgreementView(estimate=None, interval=None, floor=None, n_pairs=0, words="")
     assert agreement(unknown).text == ""
 

@@ -80,7 +80,7 @@ def test_the_timeline_leaves_out_other_incidents_and_repetitions(incident: Book)
     incident.tell(11, "firing", DRIFT).tell(12, "action", DRIFT, title="expand: done")
     texts = [one.text for one in story.timeline(*told_of(an_end(incident)))]
     assert texts[0] == "Watching began."
-    assert texts[1].startswith("Input drift is pending: temperature")
+    assert texts[1].startswith("Input drift became pending: temperature")
     assert sum(text.startswith("People were told: Data, not model") for text in texts) == 1
     assert not [text for text in texts if "Another" in text or "another" in text]
     assert not [text for text in texts if "done" in text]
