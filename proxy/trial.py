@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -20,16 +21,32 @@ PATIENCE_S: Final = 60.0
 
 
 def load_sound(path: Path) -> Loaded:
-    """Read the configuration at `path`, and try the TLS files that it names.
+    """Read the configuration at `path`, and try the hosts and TLS files that it names.
 
     Raises:
-        ConfigError: everything that is wrong with it, or with those files.
+        ConfigError: everything that is wrong with it, or with those.
     """
     loaded = load(path)
-    found = list(tls.troubles(loaded.config.listen, loaded.config.models))
+    found = list(_no_hosts(loaded))
+    found += [
+        Problem(str(path), 0, "", one)
+        for one in tls.troubles(loaded.config.listen, loaded.config.models)
+    ]
     if found:
-        raise ConfigError([Problem(str(path), 0, "", one) for one in found])
+        raise ConfigError(found)
     return loaded
+
+
+def _no_hosts(loaded: Loaded) -> Iterator[Problem]:
+    """Give each model whose host no resolver would take, such as `model..svc`: a slip."""
+    models = loaded.config.models
+    for name, upstream in (("candidate", models.candidate), ("stable", models.stable)):
+        host = "" if upstream is None else upstream.address[0]
+        try:
+            host.encode("idna")
+        except UnicodeError:
+            message = f"{host!r} is no host name"
+            yield loaded.document.problem(("models", name, "url"), message)
 
 
 def benchmark_trouble(loaded: Loaded) -> str:

@@ -84,12 +84,14 @@ def read_config(path: Path) -> Loaded:
 
 def read_sound_config(path: Path) -> Loaded:
     """Read the configuration and try the files that it names, or end with what is wrong."""
-    from proxy.relay import tls
-    from proxy.trial import benchmark_trouble
+    from proxy.config import ConfigError
+    from proxy.trial import benchmark_trouble, load_sound
 
-    loaded = read_config(path)
-    found = [f"{path}: {one}" for one in tls.troubles(loaded.config.listen, loaded.config.models)]
-    trouble = "\n".join(found) or benchmark_trouble(loaded)
+    try:
+        loaded = load_sound(path)
+    except ConfigError as error:
+        fail(str(error), BAD_USAGE)
+    trouble = benchmark_trouble(loaded)
     if trouble:
         fail(trouble, BAD_USAGE)
     return loaded

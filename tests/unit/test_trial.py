@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from proxy.config import Loaded, load
-from proxy.trial import benchmark_trouble
+from proxy.config import ConfigError, Loaded, load
+from proxy.trial import benchmark_trouble, load_sound
 
 MINIMAL = "models: {candidate: {url: 'http://127.0.0.1:1'}}\n"
 
@@ -17,6 +17,18 @@ def loaded(folder: Path, more: str = "") -> Loaded:
     path = folder / "c.yaml"
     path.write_text(MINIMAL + more, "utf-8")
     return load(path, {})
+
+
+def test_what_is_no_host_name_is_told_with_its_line(tmp_path: Path) -> None:
+    """The relay could never connect to it; addresses and names of any script pass."""
+    path = tmp_path / "c.yaml"
+    path.write_text("models:\n  candidate: {url: 'http://model..svc:80'}\n", "utf-8")
+    with pytest.raises(ConfigError) as refused:
+        load_sound(path)
+    assert str(refused.value) == f"{path}:2: models.candidate.url: 'model..svc' is no host name"
+    for host in ("[::1]", "127.0.0.1", "model.svc", "modèle.svc", "a_b"):
+        path.write_text(f"models: {{candidate: {{url: 'http://{host}:80'}}}}\n", "utf-8")
+        load_sound(path)
 
 
 def test_without_a_benchmark_nothing_is_wrong(tmp_path: Path) -> None:
