@@ -29,7 +29,10 @@ def write(notice: Notice, receiver: Receiver) -> Letter:
     sections = [_section(notice.what)]
     if notice.blamed:
         sections.append(_section("\n".join(f"• {it}" for it in notice.blamed)))
-    sections.append(_section(f"*Done:* {notice.done}\n*Next:* {notice.next}"))
+    course = [("Done", notice.done), ("Next", notice.next)]
+    told = "\n".join(f"*{name}:* {text}" for name, text in course if text)
+    if told:  # an action of a person leaves nothing to say
+        sections.append(_section(told))
     if notice.undo:
         sections.append(_section(f"*Undo:* `{notice.undo}`"))
     context = _escape(f"{notice.source} · since {notice.since_utc} · {notice.false_alarms}")

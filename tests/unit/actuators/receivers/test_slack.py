@@ -35,6 +35,13 @@ def test_a_message_has_header_story_and_context() -> None:
     assert blocks[5]["elements"][0]["text"].startswith("pod-7 · since 2026-11-23T00:00:00.000Z")
 
 
+def test_what_there_is_nothing_to_say_of_is_left_out() -> None:
+    """A routing by a person is an action without a story."""
+    sent = body(made.notice(kind="action", done="", next="", blamed=(), undo=""))
+    assert isinstance(sent["blocks"], list)
+    assert [it["type"] for it in sent["blocks"]] == ["header", "section", "context"]
+
+
 def test_markup_in_names_is_escaped() -> None:
     """A column called `<!channel>` calls nobody."""
     sent = write(made.notice(what="<!channel> & co", blamed=("<!here>",)), RECEIVER).body
