@@ -8,6 +8,7 @@ that the relay itself refused are not the model's failures.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from proxy.benchmark import Benchmark
@@ -25,15 +26,22 @@ from proxy.records import (
     Undecodable,
 )
 from proxy.stats.basis.demands import Tolerance
+from proxy.stats.basis.functionals import Floats
 from proxy.stats.basis.intervals import share_upper_bound
 from proxy.stats.engine import snapshot
 from proxy.stats.engine.acquittal import Abreast, shared_by
 from proxy.stats.engine.conclude import Wording, conclude, detail_of, unknown
-from proxy.stats.engine.effects import absolute_share
-from proxy.stats.engine.streams import watch_shares
+from proxy.stats.engine.effects import Effect, absolute_share
+from proxy.stats.engine.streams import WatchedStream, watch_shares
 from proxy.stats.engine.watch import Watch
 
-CLASSES: Final = ("server", "timeout", "connect", "invalid")
+CLASSES: Final = {
+    "server": "server errors",
+    "timeout": "timeouts",
+    "connect": "failed connections",
+    "invalid": "broken answers",
+}
+"""The classes as metrics and streams name them, and as people are told."""
 BROKEN_ANSWER: Final = frozenset(
     {
         "bad_coding",
@@ -91,7 +99,7 @@ class Errors:
             rows="answers",
             min_rows=settings.min_answers,
             tick_s=engine.tick_s,
-            describe=absolute_share,
+            describe=_described,
         )
 
     def observe(self, value: Observation) -> None:
@@ -150,6 +158,13 @@ class Errors:
         """Forget the evidence about both models."""
         for watch in self._watches.values():
             watch.reset()
+
+
+def _described(stream: WatchedStream, index: int, counts: Floats) -> Effect:
+    """Give the share of a class, in words for people."""
+    effect = absolute_share(stream, index, counts)
+    figures = effect.summary.removeprefix(stream.name)
+    return replace(effect, summary=f"{CLASSES[stream.name]}{figures}")
 
 
 def _watch_of(

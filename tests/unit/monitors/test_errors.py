@@ -97,6 +97,7 @@ def test_failing_over_counts_against_the_model_that_refused() -> None:
     assert finding.verdict is Verdict.BREACH
     assert finding.subject == "connect"
     assert finding.shared is Verdict.OK
+    assert finding.reason.startswith("failed connections: 100.00% of "), "people read words"
 
 
 def test_shared_says_that_the_stable_fails_too() -> None:
