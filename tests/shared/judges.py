@@ -12,6 +12,8 @@ from proxy.monitors.output_drift import OutputDrift
 from proxy.monitors.schema import Schema
 from proxy.monitors.settings import Monitors
 from proxy.monitors.throughput import Throughput
+from proxy.pipeline.reading import Compare
+from proxy.watcher.assembly import comparer_of
 
 
 def against(known: Benchmark, engine: Engine) -> tuple[Monitor, ...]:
@@ -26,3 +28,8 @@ def against(known: Benchmark, engine: Engine) -> tuple[Monitor, ...]:
         Throughput(settings.throughput, known, engine),
         Errors(settings.errors, known, engine),
     )
+
+
+def comparing(known: Benchmark) -> Compare:
+    """Give what compares mirrored answers for them, as a watcher does."""
+    return comparer_of(Monitors().agreement, known)

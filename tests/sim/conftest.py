@@ -17,7 +17,6 @@ import pytest
 
 import judges
 import made
-import sampled
 from proxy.alarms import AlarmSettings
 from proxy.benchmark import Benchmark
 from proxy.monitors import Engine, Monitor
@@ -213,7 +212,7 @@ class World:
             ),
             monitors(engine),
             Decoder(Payload(), Redact(), known),
-            compare=sampled.compared,
+            compare=judges.comparing(certified()),
             meter=self.counts,
             keeper=self.counts,
         )

@@ -51,6 +51,7 @@ def test_a_healthy_deployment_raises_no_alarm_and_is_known(world: World) -> None
     assert set(world.counts.seen) == {
         "input/decoded",
         "output/decoded",
+        "pair/agree",
         "pair/differ",
     }
     assert world.line.n_pairs > 200
