@@ -138,6 +138,17 @@ def stack(many: Iterable[Rows]) -> dict[str, list[Scalar]]:
     return columns
 
 
+def times_of(requests: Sequence[Recorded], decoded: Decoded) -> list[float] | None:
+    """Give the time of each output row, in seconds since 1970; `None` when it is not known."""
+    times_s: list[float] = []
+    for request, rows in zip(requests, decoded.outputs, strict=True):
+        if request.time_s is None:
+            return None
+        if rows is not None:
+            times_s += [request.time_s] * rows.n
+    return times_s
+
+
 def fingerprint(many: Iterable[Rows | None]) -> str:
     """Give the SHA-256 of what a model answered, in order: it stands for a file not given."""
     digest = hashlib.sha256()

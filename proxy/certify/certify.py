@@ -21,6 +21,7 @@ from proxy.certify.answers import (
     decode_outputs,
     fingerprint,
     pairs,
+    times_of,
 )
 from proxy.certify.conditional import conditional_of, questions
 from proxy.certify.drive import Answer, Line, Step
@@ -180,7 +181,9 @@ async def certify(order: Order, progress: Progress, rng: np.random.Generator) ->
         self_test=_try(order, inputs, progress, rng),
         sample=inputs.sample(order.keep_sample, rng),
         outputs={
-            model.value: _profile_answers(one.decoded, rows, inputs.profile, rng)
+            model.value: _profile_answers(
+                one.decoded, rows, inputs.profile, rng, times_of(requests, one.decoded)
+            )
             for model, one in measured.items()
         },
         output_schemas={
@@ -209,10 +212,15 @@ def _try(order: Order, inputs: Inputs, progress: Progress, rng: np.random.Genera
 
 
 def _profile_answers(
-    decoded: Decoded, asked: Sequence[Rows | None], profile: Profile, rng: np.random.Generator
+    decoded: Decoded,
+    asked: Sequence[Rows | None],
+    profile: Profile,
+    rng: np.random.Generator,
+    times_s: Sequence[float] | None,
 ) -> Profile:
     """Give the profile of one model's answers, with what belongs to each predicted class."""
-    outputs = build_profile(decoded.columns(), rng, ordered=profile.ordered)
+    columns = decoded.columns()
+    outputs = build_profile(columns, rng, ordered=profile.ordered, times_s=times_s)
     within = conditional_of(asked, decoded, profile, outputs)
     return msgspec.structs.replace(outputs, conditional=within)
 

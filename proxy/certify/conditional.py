@@ -40,12 +40,13 @@ def conditional_of(
     if not n:
         return None
     # Rows within a class have no hours of their own: what the hour moves would alarm every day.
-    seasonal = {one.name for one in profile.seasons.columns} if profile.seasons else set()
+    seasons = [one.seasons for one in (profile, outputs) if one.seasons is not None]
     rows = Answered(
         inputs=stack(inputs),
         outputs=stack(answers),
-        input_columns=[one for one in profile.columns if one.name not in seasonal],
+        input_columns=profile.columns,
         output_columns=outputs.columns,
+        ignored=frozenset[str]().union(*(one.names() for one in seasons)),
     )
     return build_conditional(rows, ordered=outputs.ordered)
 

@@ -62,6 +62,10 @@ class Lately:
     expected_run_length_s: float = 365 * DAY_S
     """Seconds between false alarms that the alarms promise, for the self-test."""
 
+    def times(self, bodies: Sequence[Rows]) -> list[float]:
+        """Give the time of each row of bodies, in seconds since 1970."""
+        return [rows.at_s + self.utc_offset_s for rows in bodies for _ in range(rows.n)]
+
 
 def certify_lately(
     lately: Lately, progress: Progress, rng: np.random.Generator, keep: int = KEPT_ROWS
@@ -75,7 +79,7 @@ def certify_lately(
     columns = stack(asked)
     if not columns:
         raise CertifyError("no input row was read meanwhile; see `payload` in the configuration")
-    times_s = [rows.at_s + lately.utc_offset_s for rows in asked for _ in range(rows.n)]
+    times_s = lately.times(asked)
     profile = build_profile(columns, rng, ordered=True, times_s=times_s)
     answers = _answers(lately.bodies)
     matched = _pairs(answers)
@@ -91,7 +95,9 @@ def certify_lately(
         input=profile,
         schema=infer(Side.INPUT, columns, asked, lately.unread.get(Side.INPUT, 0)),
         learned=lately.learned,
-        outputs={model: _profile(rows, asked, profile, rng) for model, rows in answers.items()},
+        outputs={
+            model: _profile(lately, rows, asked, profile, rng) for model, rows in answers.items()
+        },
         output_schemas={
             model: schema
             for model, rows in answers.items()
@@ -137,10 +143,14 @@ def _answers(bodies: Sequence[Rows]) -> dict[str, list[Rows]]:
 
 
 def _profile(
-    answers: Sequence[Rows], asked: Sequence[Rows], profile: Profile, rng: np.random.Generator
+    lately: Lately,
+    answers: Sequence[Rows],
+    asked: Sequence[Rows],
+    profile: Profile,
+    rng: np.random.Generator,
 ) -> Profile:
     """Give the profile of one model's answers, with what belongs to each predicted class."""
-    outputs = build_profile(stack(answers), rng, ordered=True)
+    outputs = build_profile(stack(answers), rng, ordered=True, times_s=lately.times(answers))
     known = {_asked(rows): rows for rows in answers}
     given = Decoded(outputs=[known.get(_asked(rows)) for rows in asked])
     within = conditional_of(asked, given, profile, outputs)

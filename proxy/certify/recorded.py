@@ -3,8 +3,9 @@
 One object a line: `{"method": "POST", "path": "/v1/models/m:predict", "headers": {...}, "body":
 ...}`. `body` is any JSON value, or text; `body_base64` holds other bytes. `method` is POST and
 `headers` are `content-type: application/json` unless given. `label` is what turned out to be true:
-one value, or a list with one for each row. Requests stand in the order in which they came, because
-their dependence is measured.
+one value, or a list with one for each row. `time` is when the request came, ISO 8601 or seconds
+since 1970: with it the answers are certified by the hour of the day, too. Requests stand in the
+order in which they came, because their dependence is measured.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ import binascii
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from proxy.certify.files import CertifyError, Damage, read_source
+from proxy.certify.times import utc_seconds
 from proxy.payload.protocols import routes
 from proxy.payload.settings import Payload
 from proxy.records import TruthValue
@@ -38,6 +41,7 @@ class _Line(msgspec.Struct, forbid_unknown_fields=True):
     body: msgspec.Raw = msgspec.Raw(b"")
     body_base64: str = ""
     label: bool | int | float | str | list[bool | int | float | str | None] | None = None
+    time: int | float | str | None = None
 
 
 class _Named(msgspec.Struct):
@@ -55,6 +59,8 @@ class Recorded:
     body: bytes
     label: TruthValue = None
     """What turned out to be true. `None`: not told here."""
+    time_s: float | None = None
+    """When it came, in seconds since 1970, UTC. `None`: not known."""
 
     def body_id(self) -> str | None:
         """Give the id that a JSON body names itself by; `None` when it names none."""
@@ -68,7 +74,8 @@ def read_requests(path: Path) -> tuple[list[Recorded], str]:
     """Read recorded requests; give them with the SHA-256 of the file.
 
     Raises:
-        CertifyError: the file cannot be read, or has damaged lines.
+        CertifyError: the file cannot be read, has damaged lines, or times that contradict its
+            order.
     """
     source = read_source(path, "file of recorded requests")
     damage = Damage(path)
@@ -82,6 +89,7 @@ def read_requests(path: Path) -> tuple[list[Recorded], str]:
     damage.check()
     if not requests:
         raise CertifyError(f"{path}: there are no recorded requests")
+    _check_times(path, requests)
     return requests, source.sha256
 
 
@@ -112,12 +120,14 @@ def write_requests(path: Path, requests: list[Recorded]) -> None:
     encode = msgspec.json.Encoder().encode
     with path.open("wb") as file:
         for request in requests:
-            line = {
+            line: dict[str, object] = {
                 "method": request.method,
                 "path": request.target,
                 "headers": request.headers,
                 "body": msgspec.Raw(request.body),
             }
+            if request.time_s is not None:
+                line["time"] = request.time_s
             file.write(encode(line) + b"\n")
 
 
@@ -140,7 +150,37 @@ def _request(line: _Line) -> Recorded:
     if body:
         kept.setdefault("content-type", "application/json")
     label: TruthValue = list(line.label) if isinstance(line.label, list) else line.label
-    return Recorded(line.method, line.path, kept, body, label)
+    return Recorded(line.method, line.path, kept, body, label, _time(line))
+
+
+def _check_times(path: Path, requests: Sequence[Recorded]) -> None:
+    """Refuse times that only some requests have, and such as go backwards.
+
+    Raises:
+        CertifyError: with the first request concerned, numbered from 1.
+    """
+    times = [request.time_s for request in requests]
+    known = [at_s for at_s in times if at_s is not None]
+    if known and len(known) < len(times):
+        raise CertifyError(
+            f"{path}: {len(times) - len(known)} of {len(times)} requests have no time (first: "
+            f"request {times.index(None) + 1}); give all of them one, or none"
+        )
+    for number, (before, after) in enumerate(pairwise(known), start=2):
+        if after < before:
+            raise CertifyError(
+                f"{path}: the times of the requests go backwards (first at request {number}); put "
+                "them in the order of time"
+            )
+
+
+def _time(line: _Line) -> float | None:
+    if line.time is None:
+        return None
+    time_s = utc_seconds(line.time)
+    if time_s is None:
+        raise ValueError(f"time {line.time!r:.40} is none: ISO 8601 or seconds since 1970")
+    return time_s
 
 
 def _body(line: _Line) -> bytes:

@@ -10,7 +10,7 @@ and watches them is `conditional_watch`.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -108,6 +108,8 @@ class Answered:
     input_columns: Sequence[ColumnProfile]
     """Certified columns of the input: only these, and only their categories, are looked at."""
     output_columns: Sequence[ColumnProfile]
+    ignored: Collection[str] = ()
+    """Columns of either side that are not looked at within classes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +200,8 @@ def _is_derived(name: str) -> bool:
 def _of_answers(rows: Answered, classes: Classes, given: Bins) -> list[_Option]:
     """Give the other columns of the answers within each class, frequent classes first."""
     names = {column.name for column in rows.output_columns}
-    left_out = {classes.column} | ({"entropy"} if "confidence" in names else set())
+    left_out = {classes.column, *rows.ignored}
+    left_out |= {"entropy"} if "confidence" in names else set()
     columns = [
         column
         for column in rows.output_columns
@@ -220,7 +223,7 @@ def _of_inputs(rows: Answered, given: Bins, n_classes: int) -> list[_Option]:
     options = []
     for column in rows.input_columns:
         values = rows.inputs.get(column.name)
-        if values is None or not _is_filled(column):
+        if values is None or column.name in rows.ignored or not _is_filled(column):
             continue
         parts = information(column, column.binner().bins(values), given, n_classes)
         options += [

@@ -72,6 +72,11 @@ class Seasons(Struct, frozen=True, kw_only=True):
     clocks: tuple[Clock, ...] = ()
     """Columns that are clocks themselves."""
 
+    def names(self) -> frozenset[str]:
+        """Give the columns that no hour may be compared with another in."""
+        clocks = {clock.name for clock in self.clocks}
+        return frozenset(clocks.union(one.name for one in self.columns))
+
 
 def find_seasons(
     columns: Mapping[str, Sequence[Scalar]],

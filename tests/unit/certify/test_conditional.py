@@ -67,6 +67,34 @@ def test_a_column_with_a_season_is_not_watched_within_classes() -> None:
     assert conditional_of(asked, decoded, plain, outputs) is not None
 
 
+def test_an_answer_with_a_season_is_not_watched_within_classes() -> None:
+    """The same holds for the other columns of the answers; the class itself may have a season."""
+    rng = np.random.default_rng(3)
+    times_s = (np.arange(6000) * 300.0).tolist()
+    wave = np.sin(2 * np.pi * np.array(times_s) / 86_400.0)
+    given: dict[str, list[Scalar]] = {
+        "class": ["up" if chance < 0.5 + 0.3 * w else "down" for chance, w in
+                  zip(rng.uniform(size=6000), wave, strict=True)],
+        "score": (rng.normal(size=6000) + wave).tolist(),
+        "flat": rng.normal(size=6000).tolist(),
+    }  # fmt: skip
+    outputs = build_profile(given, rng, ordered=True, times_s=times_s)
+    assert outputs.seasons is not None
+    assert {one.name for one in outputs.seasons.columns} == {"class", "score"}
+    profile = build_profile({"x": rng.normal(size=6000).tolist()}, rng, ordered=True)
+    found = conditional_of(
+        [rows(Side.INPUT, {"x": [0.0] * 6000})],
+        Decoded(outputs=[rows(Side.OUTPUT, given)]),
+        profile,
+        outputs,
+    )
+    assert found is not None
+    assert {one.profile.name for one in found.streams} == {
+        "flat | class = up",
+        "flat | class = down",
+    }
+
+
 def test_without_a_common_row_there_is_nothing() -> None:
     """No question can be read: there is nothing to condition."""
     asked, decoded = certified(3)

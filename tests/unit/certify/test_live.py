@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 import made
 from proxy.benchmark import dump, load
@@ -147,3 +148,19 @@ def test_traffic_that_cannot_be_read_is_no_reference() -> None:
     only_answers = Lately(bodies=[body(1, Side.OUTPUT, {"p": [1.0]})])
     with pytest.raises(CertifyError, match="no input row was read"):
         certify_lately(only_answers, Silence(), np.random.default_rng(0))
+
+
+def test_answers_that_follow_the_hour_are_certified_by_it() -> None:
+    """Four days of traffic: inputs and answers have a season; their times were seen."""
+    rng = np.random.default_rng(1)
+    bodies: list[Rows] = []
+    for i in range(4 * 24 * 12):
+        x = float(rng.normal(size=1)[0] + np.sin(2 * np.pi * i / 288))
+        for side, name in ((Side.INPUT, "x"), (Side.OUTPUT, "p")):
+            one = body(i, side, {name: [x, x + float(rng.normal())]})
+            bodies.append(structs.replace(one, at_s=300.0 * i))
+    found = certify_lately(Lately(bodies=bodies), Silence(), np.random.default_rng(0))
+    seasons = found.outputs["candidate"].seasons
+    assert found.input.seasons is not None
+    assert seasons is not None
+    assert [one.name for one in seasons.columns] == ["p"]

@@ -77,6 +77,8 @@ def test_fields_of_the_recorded_connection_are_left_out(tmp_path: Path) -> None:
         ('{"path": "/x", "headers": {"a": "1\\n2"}}', "cannot be sent"),
         ('{"path": "/x", "body_base64": "*"}', "not base64"),
         ('{"path": "/x", "body": 1, "body_base64": "AA=="}', "not both"),
+        ('{"path": "/x", "time": "yesterday"}', "time 'yesterday' is none: ISO 8601"),
+        ('{"path": "/x", "time": true}', "time"),
     ],
 )
 def test_a_damaged_line_is_named(tmp_path: Path, line: str, complaint: str) -> None:
@@ -85,10 +87,30 @@ def test_a_damaged_line_is_named(tmp_path: Path, line: str, complaint: str) -> N
         read(tmp_path, f'{{"path": "/x"}}\n{line}\n')
 
 
+def test_the_time_of_a_request_is_read_in_utc(tmp_path: Path) -> None:
+    """ISO 8601 with or without an offset, or seconds since 1970; equal times keep their order."""
+    lines = ('"1970-01-02T01:00:00+01:00"', '"1970-01-02"', "86400", "86400.5")
+    requests = read(tmp_path, "".join(f'{{"path": "/x", "time": {time}}}\n' for time in lines))
+    assert [request.time_s for request in requests] == [86_400.0, 86_400.0, 86_400.0, 86_400.5]
+
+
+def test_times_that_only_some_requests_have_are_refused(tmp_path: Path) -> None:
+    """Half a season would be certified: all requests have a time, or none."""
+    with pytest.raises(CertifyError, match=r"1 of 2 requests have no time \(first: request 2\)"):
+        read(tmp_path, '{"path": "/x", "time": 1}\n{"path": "/x"}\n')
+
+
+def test_times_that_go_backwards_are_refused(tmp_path: Path) -> None:
+    """Their dependence would be measured wrongly; labels name requests by their place."""
+    text = "".join(f'{{"path": "/x", "time": {time}}}\n' for time in (5, 6, 4))
+    with pytest.raises(CertifyError, match=r"go backwards \(first at request 3\)"):
+        read(tmp_path, text)
+
+
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     """The demonstration records its own requests in the same form."""
     path = tmp_path / "out.jsonl"
-    requests = [Recorded("POST", f"/{n}", {"content-type": "application/json"}, b"[1]")
-                for n in range(3)]  # fmt: skip
+    kind = {"content-type": "application/json"}
+    requests = [Recorded("POST", f"/{n}", kind, b"[1]", None, float(n)) for n in range(3)]
     write_requests(path, requests)
     assert read_requests(path)[0] == requests

@@ -13,6 +13,7 @@ from proxy.monitors.settings import DriftSettings
 from proxy.records import Case, Finding, Model, Rows, Scalar, Side, Verdict
 from proxy.stats.reference.conditional import Answered, build_conditional
 from proxy.stats.reference.profile import Profile, build_profile
+from proxy.units import DAY_S, HOUR_S
 
 ENGINE = Engine(tick_s=1.0)
 SETTINGS = DriftSettings(unmeasured_design_effect=1.0)
@@ -238,3 +239,31 @@ def test_its_counts_can_be_added_up_over_replicas() -> None:
         "candidate within classes": 0,
         "stable within classes": 100,
     }
+
+
+def test_answers_that_follow_the_hour_do_not_alarm_when_their_times_were_certified() -> None:
+    """Answers move by half a sd with the hour: quiet with the times, a breach without them."""
+    hourly = Engine(tick_s=HOUR_S, utc_offset_s=HOUR_S / 2)
+
+    def answers(start: int, days: int, seed: int) -> tuple[list[float], np.ndarray]:
+        rng = np.random.default_rng(seed)
+        times = start * DAY_S + np.arange(0, days * DAY_S, HOUR_S / 60)
+        return times.tolist(), rng.normal(size=len(times)) + 0.7 * np.sin(2 * np.pi * times / DAY_S)
+
+    def alarms(times_s: list[float] | None) -> int:
+        rng = np.random.default_rng(1)
+        columns: Columns = {"prediction": certified_values.tolist()}
+        profile = build_profile(columns, rng, ordered=False, times_s=times_s)
+        known = structs.replace(BENCHMARK, outputs={"candidate": profile})
+        monitor = OutputDrift(SETTINGS, known, hourly)
+        bad = 0
+        for hour, values in enumerate(later.reshape(-1, 60)):
+            monitor.observe(made.rows({"prediction": values.tolist()}, side=Side.OUTPUT))
+            finding = monitor.judge(later_times[hour * 60] + HOUR_S - hourly.utc_offset_s)
+            bad += finding.verdict is Verdict.BREACH
+        return bad
+
+    certified_times, certified_values = answers(0, 8, 1)
+    later_times, later = answers(40, 6, 2)
+    assert alarms(certified_times) == 0
+    assert alarms(None) > 0
