@@ -181,9 +181,7 @@ async def certify(order: Order, progress: Progress, rng: np.random.Generator) ->
         self_test=_try(order, inputs, progress, rng),
         sample=inputs.sample(order.keep_sample, rng),
         outputs={
-            model.value: _profile_answers(
-                one.decoded, rows, inputs.profile, rng, times_of(requests, one.decoded)
-            )
+            model.value: _profile_answers(one.decoded, requests, rows, inputs.profile, rng)
             for model, one in measured.items()
         },
         output_schemas={
@@ -213,12 +211,13 @@ def _try(order: Order, inputs: Inputs, progress: Progress, rng: np.random.Genera
 
 def _profile_answers(
     decoded: Decoded,
+    requests: Sequence[Recorded],
     asked: Sequence[Rows | None],
     profile: Profile,
     rng: np.random.Generator,
-    times_s: Sequence[float] | None,
 ) -> Profile:
     """Give the profile of one model's answers, with what belongs to each predicted class."""
+    times_s = times_of(requests, decoded)
     columns = decoded.columns()
     outputs = build_profile(columns, rng, ordered=profile.ordered, times_s=times_s)
     within = conditional_of(asked, decoded, profile, outputs)
