@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from proxy.actuators.settings import Severity
 from proxy.policy import TICKETS, Cause, Incident, is_dry
-from proxy.policy.words import false_alarms
+from proxy.policy.words import false_alarms, sample
 from proxy.records import Action, AlarmName, Finding, Outcome, StepKind
 
 Kind: TypeAlias = Literal["firing", "resolved", "escalation", "action"]
@@ -142,7 +142,7 @@ def _notice(
         evidence=finding.evidence if finding else None,
         threshold=finding.threshold if finding else None,
         n_reference=finding.n_reference if finding else 0,
-        n_current=finding.n_current if finding else 0,
+        n_current=sample(finding) if finding else 0,
         false_alarms=false_alarms(scene.expected_run_length_s),
         blamed=incident.blamed if incident else (),
         done=incident.done if incident else "",

@@ -38,8 +38,7 @@ def false_alarms(run_length_s: float) -> str:
 def effect(finding: Finding) -> str:
     """Say an effect with its unit, interval and sample: never an effect without them.
 
-    The sample is that of the stream which carries the effect; a monitor may have seen more. Empty
-    for a finding that states a fact instead of measuring an effect.
+    Empty for a finding that states a fact instead of measuring an effect.
     """
     if finding.monitor in STATED:
         return ""
@@ -48,10 +47,17 @@ def effect(finding: Finding) -> str:
     if finding.interval is not None:
         low, high = finding.interval
         said = f"{said} (between {scale * low:.3g} and {scale * high:.3g})"
-    carrier = (blame.n_current for blame in finding.blamed if blame.subject == finding.subject)
-    n_current = next(carrier, finding.n_current)
     against = f" now against {finding.n_reference:,} certified" if finding.n_reference else ""
-    return f"{said}, from {n_current:,}{against}"
+    return f"{said}, from {sample(finding):,}{against}"
+
+
+def sample(finding: Finding) -> int:
+    """Give the current rows an effect was measured on: those of its stream since the onset.
+
+    The monitor may have looked at more.
+    """
+    carrier = (blame.n_current for blame in finding.blamed if blame.subject == finding.subject)
+    return next(carrier, finding.n_current)
 
 
 def listed(words: tuple[str, ...]) -> str:

@@ -13,7 +13,7 @@ from typing import Final, TypedDict
 
 from proxy.alarms import STATED
 from proxy.policy import TICKETS, Cause, Incident, why
-from proxy.policy.words import false_alarms
+from proxy.policy.words import false_alarms, sample
 from proxy.records import Alarm, AlarmName, AlarmState, Finding, Insight, Model, Verdict
 from proxy.telemetry import words
 from proxy.telemetry.desk import AgreementView, JsonObject
@@ -206,7 +206,7 @@ def _measure(episode: Episode, live: Live) -> Measure:
         threshold=finding.threshold,
         confirmation=finding.confirmation,
         n_reference=finding.n_reference,
-        n_current=finding.n_current,
+        n_current=sample(finding),
         shared=words.shared(finding) if finding.verdict is Verdict.BREACH else "",
         blamed=tuple(
             Blamed(
