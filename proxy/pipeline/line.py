@@ -30,6 +30,7 @@ from proxy.records import (
     Model,
     Observation,
     Outcome,
+    Position,
     Posture,
     Pulse,
     Routing,
@@ -78,6 +79,8 @@ class Pipeline:
         self._pairs: deque[tuple[float, int]] = deque()
         self._pairs_now = 0
         self._ready: dict[Model, Health] = {}
+        self._ahead: Pulse | None = None
+        """The pulse of a relay whose routing is newer than ours."""
         self.alarms: dict[AlarmName, Alarm] = {name: Alarm(name=name) for name in self._monitors}
         self.posture = Posture()
         self.routing = self._route(Routing())
@@ -94,7 +97,26 @@ class Pipeline:
             return
         if isinstance(report, Health):
             self._ready[report.model] = report
+        elif isinstance(report, Pulse):
+            known = self.routing.epoch if self._ahead is None else self._ahead.epoch
+            self._ahead = report if report.epoch > known else self._ahead
+        elif self._ahead is not None and isinstance(report, Exchange):
+            self._follow(report, self._ahead)
         self._show(report)
+
+    def _follow(self, exchange: Exchange, ahead: Pulse) -> None:
+        """Believe relays that follow a newer routing than is known here: a bad disk lost it.
+
+        They would not go back to an older one, and switches would be decided and not happen. Who
+        serves is told by the first answer of a request that began since.
+        """
+        serves = exchange.position is Position.SERVING and not exchange.failed_over
+        if serves and exchange.started_s >= ahead.at_s:
+            found = msgspec.structs.replace(self.routing, serving=exchange.model, epoch=ahead.epoch)
+            self.adopt(
+                found, exchange.started_s, "the relays follow a newer routing than was saved"
+            )
+            self._ahead = None
 
     def _show(self, value: Observation) -> None:
         for monitor in self._monitors.values():
@@ -210,11 +232,11 @@ class Pipeline:
         self.routing = self._route(self.routing)
         return action
 
-    def adopt(self, found: Routing, now_s: float) -> bool:
+    def adopt(self, found: Routing, now_s: float, because: str = policy.NEWER_ON_DISK) -> bool:
         """Take over a routing that is newer than the posture: a crash came between the two."""
         if found.epoch <= self.routing.epoch:
             return False
-        self.posture = policy.resume(self.posture, self.routing, found, now_s)
+        self.posture = policy.resume(self.posture, self.routing, found, now_s, because)
         self.routing = self._route(found)
         return True
 

@@ -11,6 +11,7 @@ from proxy.policy.gate import Condition, Moment, demands
 from proxy.policy.incidents import TICKETS
 from proxy.policy.ladder import decide
 from proxy.policy.posture import (
+    NEWER_ON_DISK,
     acknowledge,
     capacity_in_force,
     is_acknowledged,
@@ -28,6 +29,7 @@ from proxy.policy.values import FIRING, RESOLVED, Cause, Decision, Facts, Incide
 __all__ = [
     "DEFAULT_LADDERS",
     "FIRING",
+    "NEWER_ON_DISK",
     "RESOLVED",
     "TICKETS",
     "Cause",

@@ -6,6 +6,7 @@ Each function gives a new posture; none decides a remedy (that is `ladder`).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 import msgspec
 
@@ -116,8 +117,17 @@ def shifted(posture: Posture, delta_s: float) -> Posture:
     )
 
 
-def resume(posture: Posture, saved: Routing, found: Routing | None, now_s: float) -> Posture:
-    """Believe the routing found on disk when it is newer than the saved decision.
+NEWER_ON_DISK: Final = "the routing found on disk is newer than the saved state"
+
+
+def resume(
+    posture: Posture,
+    saved: Routing,
+    found: Routing | None,
+    now_s: float,
+    because: str = NEWER_ON_DISK,
+) -> Posture:
+    """Believe the routing that was found, on disk or at the relays, when it is newer than `saved`.
 
     The cell is written with every switch, the state only now and then: after a crash in between,
     the traffic is where the cell says. A switch to stable that is found so counts as one of today.
@@ -129,7 +139,7 @@ def resume(posture: Posture, saved: Routing, found: Routing | None, now_s: float
         posture,
         serving=found.serving,
         override=None if posture.override is None else found.serving,
-        because="the routing found on disk is newer than the saved state",
+        because=because,
         switches_s=(*posture.switches_s, now_s) if is_switch else posture.switches_s,
     )
 

@@ -23,6 +23,8 @@ from proxy.records import (
     Model,
     Observation,
     Outcome,
+    Position,
+    Pulse,
     Routing,
     Rows,
     StepKind,
@@ -196,6 +198,57 @@ def test_a_newer_routing_on_disk_is_adopted_and_an_older_one_is_not() -> None:
     assert line.routing.epoch >= epoch + 3
     line.tick(6.0)
     assert line.routing.serving is Model.STABLE
+
+
+def a_pulse(at_s: float, epoch: int) -> Pulse:
+    """Give the sign of life of a relay that follows the routing of this epoch."""
+    return Pulse(
+        worker=0,
+        pid=1,
+        at_s=at_s,
+        listening=True,
+        draining=False,
+        connections=0,
+        in_flight={},
+        lag_s=0.0,
+        epoch=epoch,
+        dropped={},
+    )
+
+
+def test_relays_that_follow_a_newer_routing_are_believed() -> None:
+    """A full disk lost a switch: what the relays do stands, and later switches reach them."""
+    line = a_line(Scripted(AlarmName.ERRORS))
+    line.observe(a_pulse(10.0, epoch=line.routing.epoch))
+    stable = made.exchange(
+        model=Model.STABLE, position=Position.SERVING, started_s=12.0, finished_s=12.1
+    )
+    line.observe(stable)
+    assert line.routing.serving is Model.CANDIDATE, "no relay is ahead"
+    line.observe(a_pulse(11.0, epoch=7))
+    for other in (
+        msgspec.structs.replace(stable, started_s=10.5),
+        msgspec.structs.replace(stable, failed_over=True),
+        msgspec.structs.replace(stable, position=Position.SHADOW),
+    ):
+        line.observe(other)
+        assert line.routing.epoch < 7
+    line.observe(stable)
+    assert (line.routing.serving, line.posture.serving) == (Model.STABLE, Model.STABLE)
+    assert line.posture.because == "the relays follow a newer routing than was saved"
+    assert line.posture.switches_s == (12.0,)
+    assert line.routing.epoch >= 7
+    line.override(Model.CANDIDATE, "ann", 13.0)
+    assert line.routing.epoch >= 8
+
+
+def test_relays_that_are_ahead_but_serve_the_same_only_lift_the_epoch() -> None:
+    """The next switch must be newer than what they follow."""
+    line = a_line(Scripted(AlarmName.ERRORS))
+    line.observe(a_pulse(11.0, epoch=7))
+    line.observe(made.exchange(model=Model.CANDIDATE, started_s=12.0, finished_s=12.1))
+    assert (line.routing.serving, line.posture.switches_s) == (Model.CANDIDATE, ())
+    assert line.routing.epoch == 7
 
 
 def test_a_restart_keeps_alarms_and_orders_and_moves_their_times() -> None:
