@@ -48,3 +48,16 @@ def test_errors_of_numbers() -> None:
     found = figures(NUMBERS, rows(NUMBERS, [2.5, 0.0, 2, 8], [3, -0.5, 2, 7]))
     assert found["mae"].value == pytest.approx(0.5)
     assert found["rmse"].value == pytest.approx(0.6123724)
+
+
+def test_the_area_under_the_curve_of_three_classes() -> None:
+    """`roc_auc_score(y, p, multi_class="ovo", average="macro")`: 0.91833."""
+    target = Target(kind=TargetKind.CLASS, column="class", known=("0", "1", "2"))
+    found = []
+    for i in range(30):
+        truth = i % 3
+        shares = np.array([1 + (i * 7 + k * 5) % 11 + 6 * (k == truth) for k in range(3)])
+        packed = (shares / shares.sum()).astype(np.float32)
+        answer = Answer(str(int(packed.argmax())), float(packed.max()), packed.tobytes())
+        found.append(score_row(target, answer, truth, 0.0, 1.0))
+    assert figures(target, found)["auc"].value == pytest.approx(0.9183333)

@@ -3,9 +3,10 @@
 Sources: accuracy and balanced accuracy (Brodersen et al., 2010, "The balanced accuracy and its
 posterior distribution", ICPR, section 2); the area under the ROC curve as the Mann-Whitney
 statistic with ties counted half, its variance by DeLong, DeLong and Clarke-Pearson (1988),
-Biometrics 44(3), in the form of Sun and Xu (2014), IEEE Signal Processing Letters 21(11); Brier
-(1950), Monthly Weather Review 78(1); logarithmic loss (Good, 1952, JRSS-B 14(1)); the expected
-calibration error with ten equal bins (Naeini, Cooper and Hauskrecht, 2015, AAAI, section 2).
+Biometrics 44(3), in the form of Sun and Xu (2014), IEEE Signal Processing Letters 21(11); with more
+than two classes the measure of Hand and Till (`ranking`); Brier (1950), Monthly Weather Review
+78(1); logarithmic loss (Good, 1952, JRSS-B 14(1)); the expected calibration error with ten equal
+bins (Naeini, Cooper and Hauskrecht, 2015, AAAI, section 2).
 Rows are weighted by 1 / sampling probability (Horvitz and Thompson, 1952); an interval counts
 (sum w)^2 / sum w^2 of them (Kish, 1965, "Survey sampling", section 8.2). Intervals stay true
 however often one looks, as far as their window begins where it began (`intervals`).
@@ -18,12 +19,13 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-from msgspec import Struct
+from msgspec import Struct, structs
 from scipy.stats import rankdata
 
 from proxy.records import Scalar
 from proxy.stats.basis.functionals import Floats, Mask
 from proxy.stats.basis.intervals import mean_interval, share_interval
+from proxy.stats.quality.ranking import hand_till
 from proxy.stats.quality.target import (
     UNSAID,
     Answer,
@@ -62,6 +64,10 @@ class Scored(Struct, frozen=True, array_like=True, gc=False):
     """Probability that the model gave its own answer. NaN: it said none."""
     expected: float = NOT_SAID
     """Error that was expected before the truth was known. NaN: nothing was expected."""
+    shares: bytes = b""
+    """float32 array [classes]: probabilities of more than two classes. Empty: there are none."""
+    place: int = -1
+    """Place of the true class among them. -1: its name does not say."""
 
 
 class Measure(Struct, frozen=True, kw_only=True):
@@ -129,7 +135,10 @@ def _score_class(
         positive = _index(target, target.positive) if target.positive else 1
         score = float(shares[1 if positive is None else min(positive, 1)])
     surprise = -math.log(max(chance, LEAST_SHARE))
-    return Scored(*place, known, said, error, loss, surprise, score, confidence)
+    scored = Scored(*place, known, said, error, loss, surprise, score, confidence)
+    if len(shares) <= BINARY or index is None or index >= len(shares):
+        return scored
+    return structs.replace(scored, shares=answer.shares, place=index)
 
 
 def _index(target: Target, name: str) -> int | None:
@@ -168,7 +177,9 @@ def figures(target: Target, rows: Sequence[Scored]) -> dict[str, Measure]:
     if not np.isnan(scores).any():
         positive = "1.0" if target.kind is TargetKind.PROBABILITY else positive_of(target)
         area = roc_auc(scores, truths == positive)
-        found |= {} if area is None else {"auc": area}
+    else:
+        area = multiclass_auc(rows)
+    found |= {} if area is None else {"auc": area}
     found |= _probability_figures(rows, errors, weights)
     return found
 
@@ -252,6 +263,25 @@ def roc_auc(scores: Floats, positive: Mask) -> Measure | None:
     variance = float(of_above.var()) / m + float(of_below.var()) / n
     low, high = mean_interval(value, variance * (m + n), m + n)
     return Measure(value=value, interval=(max(0.0, low), min(1.0, high)), n=m + n)
+
+
+def multiclass_auc(rows: Sequence[Scored]) -> Measure | None:
+    """Give how well probabilities tell more than two classes apart (`ranking.hand_till`).
+
+    Rows whose truth is none of the model's classes are left out. `None` when answers have different
+    numbers of probabilities, or too few classes have enough rows.
+    """
+    told = [row for row in rows if row.shares]
+    if len({len(row.shares) for row in told}) != 1:
+        return None
+    given = np.frombuffer(b"".join(row.shares for row in told), dtype=np.float32)
+    shares = given.reshape(len(told), -1).astype(np.float64)
+    found = hand_till(shares, np.array([row.place for row in told], dtype=np.intp))
+    if found is None:
+        return None
+    value, variance, n = found
+    low, high = mean_interval(value, variance * n, n)
+    return Measure(value=value, interval=(max(0.0, low), min(1.0, high)), n=n)
 
 
 def calibration(confidences: Floats, errors: Floats) -> tuple[CalibrationBin, ...]:

@@ -165,3 +165,25 @@ def test_the_positive_class_is_the_second_or_the_one_that_is_named() -> None:
     assert row.score == pytest.approx(0.9)
     none: list[Scored] = []
     assert figures(named, none) == {}
+
+
+def test_probabilities_of_three_classes_have_an_area_under_the_curve() -> None:
+    """Of the rows whose truth is one of the model's classes; with bare classes there is none."""
+    rng = np.random.default_rng(8)
+    target = Target(kind=TargetKind.CLASS, column="class", classes=("a", "b", "c"))
+    rows = []
+    for i in range(300):
+        chances = rng.dirichlet(np.ones(3)) + 2 * np.eye(3)[i % 3]
+        shares = (chances / chances.sum()).astype(np.float32)
+        answer = Answer(int(shares.argmax()), float(shares.max()), shares.tobytes())
+        rows.append(score_row(target, answer, "abc"[i % 3], 0.0, 1.0))
+    area = figures(target, rows)["auc"]
+    assert area.interval is not None
+    assert 0.9 < area.interval[0] < area.value <= area.interval[1] <= 1
+    assert area.n == 300
+    stranger = score_row(target, Answer("a", 0.5, rows[0].shares), "d", 0.0, 1.0)
+    assert figures(target, [*rows, stranger])["auc"] == area
+    bare = [score_row(target, Answer("a"), "b", 0.0, 1.0)] * 30
+    assert "auc" not in figures(target, bare)
+    other = score_row(target, Answer("a", 0.5, np.ones(4, dtype=np.float32).tobytes()), "a", 0, 1)
+    assert "auc" not in figures(target, [*rows, other])
