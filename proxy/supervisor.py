@@ -8,6 +8,7 @@ watcher may die without taking the pod out of service. Nothing of a request pass
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
@@ -107,10 +108,12 @@ class Supervisor:
         self._sockets = bind(self._loaded.config.listen)
 
     def _remove_run_dir(self) -> None:
-        for name in (LINK_SOCKET, API_SOCKET):
-            (self._run_dir / name).unlink(missing_ok=True)
-        if self._run_dir.parent != self._loaded.state_dir:
-            self._run_dir.rmdir()
+        """Leave nothing behind; what a bad disk keeps is no reason to end otherwise than asked."""
+        with contextlib.suppress(OSError):
+            for name in (LINK_SOCKET, API_SOCKET):
+                (self._run_dir / name).unlink(missing_ok=True)
+            if self._run_dir.parent != self._loaded.state_dir:
+                self._run_dir.rmdir()
 
     async def _open_door(self) -> web.AppRunner:
         admin = self._loaded.config.admin

@@ -159,6 +159,16 @@ def test_a_state_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
         asyncio.run(Supervisor(written(tmp_path, "http://127.0.0.1:1")).run())
 
 
+def test_what_cannot_be_removed_does_not_spoil_the_end(tmp_path: Path) -> None:
+    """A folder of our own in which something else lies stays, and the exit code with it."""
+    supervisor = Supervisor(written(tmp_path, "http://127.0.0.1:1"))
+    supervisor._run_dir = tmp_path / "apart"
+    supervisor._run_dir.mkdir()
+    (supervisor._run_dir / "theirs").touch()
+    supervisor._remove_run_dir()
+    assert (supervisor._run_dir / "theirs").exists()
+
+
 def test_before_the_start_it_lives_but_is_not_ready(tmp_path: Path) -> None:
     """Liveness grants the first relays their time; readiness names all that is missing."""
     supervisor = Supervisor(written(tmp_path, "http://127.0.0.1:1"))
