@@ -106,9 +106,11 @@ def verdict_of(watch: Watch, min_rows: int) -> Verdict:
 
 
 def n_current(watch: Watch) -> int:
-    """Give the rows of the last ticks: of the stream that got most."""
+    """Give the rows of the last ticks: of the stream that got most, clocks left out."""
     counts = watch.history.last(FINE_TICKS, slice(None))
-    return max((int(counts[bins].sum()) for bins in watch.layout.bins), default=0)
+    pairs = zip(watch.certified, watch.layout.bins, strict=True)
+    by_tick = [bins for stream, bins in pairs if not stream.by_day] or watch.layout.bins
+    return max((int(counts[bins].sum()) for bins in by_tick), default=0)
 
 
 def blame_of(watch: Watch, wording: Wording, stream: int) -> Blame:

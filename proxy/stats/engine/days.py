@@ -7,7 +7,6 @@ and is dropped.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -15,7 +14,6 @@ from msgspec import Struct
 
 from proxy.stats.engine.e_detector import Singles
 from proxy.stats.engine.watch import Watch, WholeDay
-from proxy.stats.reference.clocks import Clock
 from proxy.units import DAY_S, HOUR_S
 
 GAP_S: Final = HOUR_S
@@ -37,11 +35,10 @@ class SavedDays(Struct, frozen=True):
 class WholeDays:
     """Holds the counts of clocks back, and gives them to their watch when a day is over."""
 
-    def __init__(self, watch: Watch, clocks: Sequence[Clock]) -> None:
-        """Hold back for `watch` what it counts of `clocks`."""
+    def __init__(self, watch: Watch) -> None:
+        """Hold back for `watch` what it counts of clocks."""
         self._watch = watch
-        names = {clock.name for clock in clocks}
-        self.places = [i for i, stream in enumerate(watch.certified) if stream.name in names]
+        self.places = [place for place, stream in enumerate(watch.certified) if stream.by_day]
         """Streams of the watch that are clocks."""
         self._held = [np.zeros_like(self._bins(place)) for place in self.places]
         self._last_s = -np.inf

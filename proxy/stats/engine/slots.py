@@ -45,9 +45,15 @@ def within_hours(
 def with_seasons(
     streams: Sequence[WatchedStream], seasons: Seasons | None
 ) -> tuple[WatchedStream, ...]:
-    """Give the streams with their seasons."""
-    known = {} if seasons is None else {one.name: one for one in seasons.columns}
-    return tuple(replace(stream, season=known.get(stream.name)) for stream in streams)
+    """Give the streams with their seasons, and those that are clocks as such."""
+    if seasons is None:
+        return tuple(streams)
+    known = {one.name: one for one in seasons.columns}
+    clocks = {clock.name for clock in seasons.clocks}
+    return tuple(
+        replace(stream, season=known.get(stream.name), by_day=stream.name in clocks)
+        for stream in streams
+    )
 
 
 MAX_KEPT: Final = 512

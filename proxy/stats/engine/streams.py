@@ -43,6 +43,8 @@ class WatchedStream:
     there no functional but these can be to blame."""
     season: ColumnSeason | None = None
     """`None`: it is compared with the same reference at every hour."""
+    by_day: bool = False
+    """It is a clock: only whole days of it are counted."""
 
 
 def watch_columns(

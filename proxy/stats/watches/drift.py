@@ -60,7 +60,7 @@ class ProfileWatch:
         multivariate = together(profile, columns)
         self.watch = self._new_watch()
         self._slots = Slots(self.watch, rule.tolerance)
-        self._days = self._whole_days()
+        self._days = WholeDays(self.watch)
         self.counter = ColumnCounter(columns, multivariate, self.watch, rule.max_rows)
         self.recent: RecentPast | None = None
         """The comparison with the last days; `None`: switched off."""
@@ -179,10 +179,6 @@ class ProfileWatch:
             streams += watch_derived(multivariate, derived, self.rule.tolerance)
         return Watch(with_seasons(streams, seasons), self._certainty)
 
-    def _whole_days(self) -> WholeDays:
-        seasons = self._profile.seasons
-        return WholeDays(self.watch, () if seasons is None else seasons.clocks)
-
     @property
     def _is_to_learn(self) -> bool:
         return self.rule.learn_ticks > 0 and not self._profile.ordered
@@ -220,7 +216,7 @@ class ProfileWatch:
     def _replace(self, successor: Watch) -> None:
         self.watch = successor
         self._slots = Slots(successor, self.rule.tolerance)
-        self._days = self._whole_days()
+        self._days = WholeDays(successor)
         self._probation = None
         self.counter.into(successor)
         if self.recent is not None:

@@ -352,7 +352,8 @@ def _places(against: Watch) -> list[int]:
         n_bins += len(stream.masses)
         if n_bins * HOURS * 4 > MAX_BYTES or len(places) == MAX_COLUMNS:
             break
-        if stream.column is not None and not stream.members:
+        # A clock has no past of its hour: it is the hour.
+        if stream.column is not None and not stream.members and not stream.by_day:
             places.append(place)
     return places
 

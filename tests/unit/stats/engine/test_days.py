@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 import made
 from proxy.stats.basis.demands import Certainty, DriftRule, Tolerance
+from proxy.stats.engine.conclude import n_current
 from proxy.stats.engine.days import SavedDays
 from proxy.stats.reference.profile import Profile, build_profile
 from proxy.stats.watches.drift import ProfileWatch
@@ -49,6 +51,8 @@ class Replay:
 
     late: float = 0.0
     """Added to every hour."""
+    each: int = 1
+    """How often each request is asked."""
     watch: ProfileWatch = field(default_factory=lambda: ProfileWatch(PROFILE, RULE, CERTAINTY))
     rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(2))
     now_s: float = MONDAY_S + 70 * DAY_S
@@ -57,7 +61,7 @@ class Replay:
         """Live through days; give the ticks with a breach."""
         bad = []
         for number in range(round(days * DAY_S / TICK_S)):
-            times = busy(self.rng, self.now_s, TICK_S)
+            times = np.repeat(busy(self.rng, self.now_s, TICK_S), self.each)
             x = self.rng.normal(size=len(times))
             hours = hours_of(times) + self.late
             self.watch.count(made.rows({"hour": hours.tolist(), "x": x.tolist()}))
@@ -187,6 +191,26 @@ def test_saved_days_of_other_columns_are_refused() -> None:
     assert not days.load(SavedDays(MONDAY_S, True, 3, [[0.0]], []))
     assert not days.load(SavedDays(np.inf, True, 3, fits, []))
     assert not days.load(SavedDays(MONDAY_S, True, 3, fits, [([0.0], 1)]))
+
+
+def test_the_hours_of_other_columns_have_a_past_beside_a_clock() -> None:
+    """The clock comes first and is silent all day: the others are compared with yesterday."""
+    rule = DriftRule(tolerance=Tolerance(effect=0.1), recent_past=True)
+    profile = structs.replace(PROFILE, columns=tuple(sorted(PROFILE.columns, key=lambda c: c.name)))
+    replay = Replay(watch=ProfileWatch(profile, rule, CERTAINTY))
+    # An hour has 90 requests at noon: each is asked three times.
+    replay.each = 3
+    replay.live(3)
+    assert profile.columns[0].name == "hour"
+    assert replay.watch.recent is not None
+    assert replay.watch.recent.hours_known > 6
+
+
+def test_a_whole_day_is_not_taken_for_the_rows_of_the_last_ticks() -> None:
+    """What is told of the last ticks are their own rows, also after midnight."""
+    replay = Replay()
+    replay.live(2 + 1 / 144)
+    assert n_current(replay.watch.watch) < 64 * 20
 
 
 def test_evidence_of_days_outlives_a_breach_of_hours() -> None:
