@@ -160,10 +160,11 @@ def draw(status: Status) -> RenderableType:
     style = "green" if status.go else "bold red"
     routing = status.routing
     serving = f"Serving: {routing.serving}, shadow: {routing.shadow or 'none'}"
+    because = "" if routing.because in status.headline else routing.because
     return Group(
         _text(f"{status.title}   stablehand {status.version}   {status.at_utc}", style="bold"),
         _text(status.headline, style=style),
-        _text(f"{serving} ({routing.mirror_fraction:.0%} mirrored). {routing.because}"),
+        _text(f"{serving} ({routing.mirror_fraction:.0%} mirrored). {because}"),
         *(_text(note, style="yellow") for note in status.notes),
         _traffic(status),
         _alarms(status.alarms),

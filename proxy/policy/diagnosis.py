@@ -15,7 +15,7 @@ from proxy.policy.gate import Moment
 from proxy.policy.incidents import RANK, TICKETS
 from proxy.policy.posture import capacity_in_force
 from proxy.policy.values import Cause, Incident
-from proxy.policy.words import ago, effect, listed, span
+from proxy.policy.words import WAY_BACK, ago, effect, listed, span
 from proxy.records import Alarm, AlarmName, Finding, Model, Posture, Verdict
 
 _TITLES: Final = {
@@ -135,10 +135,7 @@ def _over(incident: str, names: tuple[AlarmName, ...], story: Story) -> Incident
     cause = Cause(story.posture.causes.get(incident, Cause.UNKNOWN))
     next_step = "Nothing is left to do."
     if story.posture.serving is Model.STABLE:
-        next_step = (
-            "Traffic stays on the stable model until a person leads it back:"
-            " stablehand route candidate, and then stablehand route auto"
-        )
+        next_step = f"Traffic stays on the stable model until a person leads it back: {WAY_BACK}"
     return Incident(
         id=incident,
         cause=cause,
@@ -165,8 +162,9 @@ def _seen(finding: Finding) -> str:
     """Say what one monitor saw, with effect, interval and sample."""
     if finding.verdict is Verdict.UNKNOWN:
         return f"{finding.monitor}: not measured now ({finding.reason.rstrip('.')})."
-    stream = f" of {finding.subject}" if finding.subject else ""
     reason = finding.reason.rstrip(".")
+    is_named = bool(finding.subject) and reason.startswith(finding.subject)
+    stream = f" of {finding.subject}" if is_named else ""
     if finding.verdict is Verdict.OK:
         return f"{finding.monitor}: {reason}."
     said = effect(finding)

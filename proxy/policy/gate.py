@@ -184,7 +184,8 @@ def _awaited(left_s: float, obstacle: Condition | None) -> str:
     """Say what a breach that lasts comes to, as things stand: nobody waits for what is not due."""
     if obstacle is None or obstacle.is_passing:
         return f"a downgrade is due {soon(left_s)} if it lasts"
-    return f"no downgrade as things stand: {obstacle.why_not}; this is decided {soon(left_s)}"
+    when = f"; this is decided {soon(left_s)}" if left_s >= 1 else ""
+    return f"no downgrade as things stand: {obstacle.why_not}{when}"
 
 
 def _stopped(obstacle: Condition) -> Rung:

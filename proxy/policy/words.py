@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from proxy.alarms import STATED
 from proxy.records import Finding
 from proxy.units import DAY_S, HOUR_S
 
+WAY_BACK: Final = "stablehand route candidate, and then stablehand route auto"
+"""How a person leads traffic back to the candidate, and lets the policy protect it again."""
 _UNITS = ((DAY_S, "d"), (HOUR_S, "h"), (60.0, "min"))
 _SAID = {"share": (100.0, "%"), "sd": (1.0, "standard deviations"), "ratio": (1.0, "times")}
 """Units of findings as people say them: the factor and the name."""

@@ -11,6 +11,7 @@ from typing import Final
 
 from proxy import __version__, clock
 from proxy.policy import Incident
+from proxy.policy.words import WAY_BACK
 from proxy.records import (
     AlarmName,
     AlarmState,
@@ -173,7 +174,9 @@ def _headline(office: Office, reasons: Sequence[str]) -> str:
     if caution:
         return words.sentence(caution)
     if reasons:
-        return reasons[0]
+        is_away = office.pipeline.routing.serving is Model.STABLE
+        back = f" A person leads it back to the candidate: {WAY_BACK}." if is_away else ""
+        return f"{words.sentence(reasons[0])}{back}"
     unknown = [
         name.value
         for name, alarm in office.pipeline.alarms.items()

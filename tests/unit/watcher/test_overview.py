@@ -88,6 +88,15 @@ def test_a_serving_model_that_is_not_ready_is_told_before_any_alarm(
     assert watcher._desk.status().headline == f"{view.caution}."
 
 
+def test_who_finds_the_stable_model_serving_is_told_the_way_back(make_watcher: MakeWatcher) -> None:
+    """Nothing fires any more, or a person did it: why, and by which commands it ends."""
+    watcher = make_watcher()
+    asyncio.run(watcher._desk.route(Model.STABLE, "ada", "looking"))
+    headline = watcher._desk.status().headline
+    assert headline.startswith("Traffic goes to the stable model: ada chose stable. ")
+    assert headline.endswith("stablehand route candidate, and then stablehand route auto.")
+
+
 def test_a_full_disk_and_a_deaf_receiver_are_told(make_watcher: MakeWatcher) -> None:
     """As notes on the status page, each with what it means, for as long as it lasts."""
     watcher = make_watcher()
