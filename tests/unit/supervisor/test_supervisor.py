@@ -12,10 +12,10 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from proxy.config import ConfigError, Loaded, load
+from proxy.config import Loaded, load
 from proxy.ports import StartError, bind
 from proxy.relay.settings import Listen
-from proxy.supervisor import Supervisor, _check_same_ground
+from proxy.supervisor import Supervisor
 from proxy.telemetry.desk import DeskError
 
 GRACE = "lame_duck_s: 0, grace_s: 2"
@@ -193,34 +193,6 @@ def test_a_drain_is_told_in_the_readiness(tmp_path: Path) -> None:
     assert caught.value.status == 409
 
 
-@pytest.mark.parametrize(
-    ("change", "key"),
-    [
-        ("listen: {host: 127.0.0.2, port: 1, workers: 1}", "listen.host"),
-        ("listen: {host: 127.0.0.1, port: 2, workers: 1}", "listen.port"),
-        ("listen: {host: 127.0.0.1, port: 1, workers: 2}", "listen.workers"),
-        ("admin: {port: 3}", "admin"),
-        ("state: {dir: other}", "state.dir"),
-    ],
-)
-def test_what_is_bound_once_cannot_be_changed_by_a_reload(
-    tmp_path: Path, change: str, key: str
-) -> None:
-    """The message stands at the key's line and says that a restart is needed."""
-    path = tmp_path / "c.yaml"
-    text = "models: {candidate: {url: 'http://h'}}\n"
-    same = "listen: {host: 127.0.0.1, port: 1, workers: 1}"
-    path.write_text(f"{text}{same}\n", "utf-8")
-    old = load(path, {})
-    others = "" if "listen" in change else f"{same}\n"
-    path.write_text(f"{text}{others}{change}\n", "utf-8")
-    with pytest.raises(ConfigError) as caught:
-        _check_same_ground(old, load(path, {}))
-    (problem,) = caught.value.problems
-    line = 2 if "listen" in change else 3
-    assert str(problem).startswith(f"{path}:{line}: {key}: cannot be changed while running")
-
-
 def test_a_reload_with_tls_files_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
     """New relays could not start with them; the old ones and their settings stay."""
     supervisor = Supervisor(written(tmp_path, "http://127.0.0.1:1"))
@@ -234,13 +206,6 @@ def test_a_reload_with_tls_files_that_cannot_be_used_is_refused(tmp_path: Path) 
     assert (caught.value.status, caught.value.code) == (422, "bad_config")
     assert supervisor._loaded is before
     assert not supervisor.reloaded()
-
-
-def test_everything_else_may_be_changed_by_a_reload(tmp_path: Path) -> None:
-    """Models, limits and times are put into force without a restart."""
-    old = written(tmp_path, "http://127.0.0.1:1")
-    changed = "port: 0, max_in_flight: 9"
-    _check_same_ground(old, written(tmp_path, "http://127.0.0.1:2", listen=changed))
 
 
 def test_a_life_with_reloads(tmp_path: Path, free_port: int) -> None:

@@ -10,24 +10,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import signal
 import socket
-import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-import msgspec
 from aiohttp import web
 
 from proxy import clock
 from proxy.children import Child, Launch
-from proxy.config import API_SOCKET, LINK_SOCKET, ROUTING_FILE, ConfigError, Loaded
+from proxy.config import API_SOCKET, LINK_SOCKET, ConfigError, Loaded
 from proxy.ports import StartError, bind, port_trouble
 from proxy.probe import PROBE_EVERY_S, Probe
 from proxy.records import Health, Model
+from proxy.supervisor.ground import check_same_ground
+from proxy.supervisor.launches import relay_launcher, watcher_launch
 from proxy.tasks import TaskGroup
 from proxy.telemetry.answers import serve_tcp
 from proxy.telemetry.desk import DeskError, JsonObject, ProcessVitals
@@ -179,47 +178,12 @@ class Supervisor:
 
     def _start_relays(self) -> list[Child]:
         return [
-            self._keep(f"relay-{worker}", self._relay_launcher(worker))
-            for worker in range(len(self._sockets))
+            self._keep(f"relay-{worker}", relay_launcher(self._loaded, self._run_dir, worker, one))
+            for worker, one in enumerate(self._sockets)
         ]
 
-    def _relay_launcher(self, worker: int) -> Callable[[], Launch]:
-        """Give the way to start one relay with the settings as they are now."""
-        settings = self._loaded.relay_settings(
-            worker, self._run_dir / LINK_SOCKET, self._loaded.state_dir / ROUTING_FILE
-        )
-        raw = msgspec.json.encode(settings)
-        listening = self._sockets[worker]
-
-        def launch() -> Launch:
-            file = _nameless(raw)
-            descriptors = (file, listening.fileno())
-            return Launch(
-                arguments=(
-                    *(sys.executable, "-m", "proxy.relay"),
-                    *("--settings-fd", str(file)),
-                    *("--listen-fd", str(listening.fileno())),
-                    *("--pulse-fd", "{pulse}"),
-                ),
-                descriptors=descriptors,
-                owned=(file,),
-            )
-
-        return launch
-
     def _launch_watcher(self) -> Launch:
-        # Not from the file: what stands there now may not have been put into force.
-        file = _nameless(self._loaded.text.encode())
-        return Launch(
-            arguments=(
-                *(sys.executable, "-m", "proxy.watcher", str(self._loaded.path)),
-                *("--text-fd", str(file)),
-                *("--run-dir", str(self._run_dir)),
-                *("--pulse-fd", "{pulse}"),
-            ),
-            descriptors=(file,),
-            owned=(file,),
-        )
+        return watcher_launch(self._loaded, self._run_dir)
 
     def _start_probes(self) -> None:
         """Ask the models of the configuration in force, and those of an earlier one no more."""
@@ -322,7 +286,7 @@ class Supervisor:
         """See `reload`."""
         try:
             fresh = await asyncio.to_thread(load_sound, self._loaded.path)
-            _check_same_ground(self._loaded, fresh)
+            check_same_ground(self._loaded, fresh)
         except ConfigError as error:
             self._reloaded_ok = False
             hint = "Correct the file; the old one stays in force."
@@ -364,35 +328,5 @@ class Supervisor:
             child.stop()
 
 
-def _nameless(content: bytes) -> int:
-    """Give a descriptor of a file without a name: what is in it is for one child only."""
-    file = os.memfd_create("stablehand")
-    os.write(file, content)
-    os.lseek(file, 0, os.SEEK_SET)
-    return file
-
-
 def _listens(child: Child) -> bool:
     return child.pulse is not None and child.pulse.listening
-
-
-def _check_same_ground(old: Loaded, fresh: Loaded) -> None:
-    """Refuse a change of what is bound once at the start.
-
-    Raises:
-        ConfigError: a key was changed that needs a restart.
-    """
-    pairs = {
-        ("listen", "host"): (old.config.listen.host, fresh.config.listen.host),
-        ("listen", "port"): (old.config.listen.port, fresh.config.listen.port),
-        ("listen", "workers"): (old.config.listen.workers, fresh.config.listen.workers),
-        ("admin",): (old.config.admin, fresh.config.admin),
-        ("state", "dir"): (old.state_dir, fresh.state_dir),
-    }
-    problems = [
-        fresh.document.problem(path, "cannot be changed while running; restart stablehand for it")
-        for path, (was, now) in pairs.items()
-        if was != now
-    ]
-    if problems:
-        raise ConfigError(problems)
