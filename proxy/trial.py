@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from proxy.config import ConfigError, Loaded, load
 from proxy.document import Problem
 from proxy.relay import tls
+from proxy.relay.settings import Models
 
 PATIENCE_S: Final = 60.0
 """Imports on a cold, throttled node take many seconds."""
@@ -47,6 +50,32 @@ def _no_hosts(loaded: Loaded) -> Iterator[Problem]:
         except UnicodeError:
             message = f"{host!r} is no host name"
             yield loaded.document.problem(("models", name, "url"), message)
+
+
+class _Named(msgspec.Struct):
+    models: dict[str, str] = {}
+
+
+def certified_names(loaded: Loaded) -> dict[str, str]:
+    """Give the names of the certified models by role; empty where they cannot be read."""
+    path = loaded.benchmark_path
+    try:
+        return {} if path is None else msgspec.json.decode(path.read_bytes(), type=_Named).models
+    except (OSError, msgspec.MsgspecError, UnicodeError):
+        return {}  # `benchmark_trouble` says what is wrong with it
+
+
+def strangers(certified: Mapping[str, str], models: Models) -> list[str]:
+    """Say which models are called otherwise than those that were certified."""
+    configured = {"candidate": models.candidate.name}
+    if models.stable is not None:
+        configured["stable"] = models.stable.name
+    return [
+        f"The benchmark was certified with {certified[role]!r} as the {role} model, which is "
+        f"{name!r} here: if this is another model, certify again."
+        for role, name in configured.items()
+        if certified.get(role, name) != name
+    ]
 
 
 def benchmark_trouble(loaded: Loaded) -> str:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from proxy.cli.common import ConfigFile, fail, out, read_sound_config, say
+from proxy.cli.common import ConfigFile, complain, fail, out, read_sound_config, say
+
+if TYPE_CHECKING:
+    from proxy.config import Loaded
 
 
 def run(config: ConfigFile) -> None:
@@ -19,6 +23,8 @@ def run(config: ConfigFile) -> None:
     from proxy.supervisor import Supervisor
 
     loaded = read_sound_config(config)
+    if sys.stderr.isatty():
+        _tell_doors(loaded)
     settings = loaded.config.telemetry.log
     writer = logs.start("supervisor", level=settings.level, max_lines=settings.max_lines)
     try:
@@ -30,17 +36,29 @@ def run(config: ConfigFile) -> None:
     raise typer.Exit(code)
 
 
+def _tell_doors(loaded: Loaded) -> None:
+    """Tell who started it by hand what to do with it; where programs read, logs are enough."""
+    listen, admin = loaded.config.listen, loaded.config.admin
+    complain(f"clients use {listen.host}:{listen.port} instead of the model")
+    complain(
+        f"people use http://{admin.host}:{admin.port}/, or `stablehand status`; Ctrl-C ends it"
+    )
+
+
 def check(config: ConfigFile) -> None:
     """Check the configuration and the benchmark.
 
     Every mistake is told with file and line, all at once.
     """
+    from proxy.trial import certified_names, strangers
+
     loaded = read_sound_config(config)
     told = [f"{config}: ok, candidate {loaded.config.models.candidate.url}"]
     if loaded.config.models.stable is None:
         told.append("no stable model: it monitors and alerts, but has nowhere to lead traffic to")
     if loaded.benchmark_path is None:
         told.append("no benchmark: drift, agreement and latency cannot alarm; run `certify`")
+    told += strangers(certified_names(loaded), loaded.config.models)
     for line in told:
         say(line)
 

@@ -210,7 +210,8 @@ def _alarms(alarms: tuple[AlarmView, ...]) -> Table:
 
 def _streams(status: Status) -> Table:
     table = Table("side", "stream", "effect", "evidence", box=None)
-    for stream in status.streams[:SHOWN_STREAMS]:
+    counted = [stream for stream in status.streams if stream.n_current]
+    for stream in counted[:SHOWN_STREAMS]:
         seen = effect(stream.effect, stream.interval, stream.unit)
         share = f"{stream.strength:.0%} of an alarm"
         table.add_row(stream.side, _text(stream.subject), _text(seen), share)

@@ -11,7 +11,7 @@ from typing import Final
 
 from proxy.commands.console import on_one_line
 from proxy.decisions import Explanation
-from proxy.records import HistogramBin
+from proxy.records import AlarmState, HistogramBin
 from proxy.telemetry import words
 from proxy.telemetry.report import IncidentReport, column_figures, pretty
 from proxy.telemetry.report.values import Column, Evidence, Measure
@@ -126,7 +126,7 @@ def _to_do(report: IncidentReport) -> Iterator[str]:
     """Tell what was done and what is to be done, before all figures: people may be in a hurry."""
     yield ""
     yield f"Done: {report.done or 'nothing was changed.'}"
-    yield f"Next: {report.next or 'nothing is left to do.'}"
+    yield f"Next: {report.next or _otherwise(report)}"
     if report.undo:
         yield f"Undo: {report.undo}"
 
@@ -141,6 +141,13 @@ def _course(report: IncidentReport) -> Iterator[str]:
         yield f"Note: {note}"
     if report.false_alarms:
         yield f"Declared: {report.false_alarms}."
+
+
+def _otherwise(report: IncidentReport) -> str:
+    """Say what is next where nobody was told yet."""
+    if report.state == AlarmState.PENDING:
+        return "people are told if the breach lasts (alarms.hold_s); if it ends, nobody is."
+    return "nothing is left to do."
 
 
 def _decision_lines(told: Explanation) -> Iterator[str]:

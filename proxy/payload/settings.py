@@ -58,8 +58,8 @@ class Payload:
     __pydantic_config__: ClassVar[dict[str, object]] = STRICT
 
     protocol: Protocol = Protocol.AUTO
-    """Protocol of every body. Default `auto`: chosen by path, then headers, then body. Name one
-    when the model serves it under a path of its own."""
+    """Protocol of every body. Default `auto`: chosen by path, then headers, then body. For a model
+    under a path of its own use `paths`: only known paths and those are sampled."""
     paths: Mapping[NonEmpty, Protocol] = field(default_factory=dict)
     """Regular expression on the request path to the protocol spoken there; it goes before the known
     paths, and makes that path one whose traffic is sampled. Default: empty."""

@@ -28,6 +28,7 @@ from proxy.payload.learning import Learned, Pupil
 from proxy.pipeline import Plan, Reader
 from proxy.pipeline.reading import Compare
 from proxy.stats.reference.compare import by_rule
+from proxy.trial import strangers
 from proxy.watcher.collector import Collector, Write
 from proxy.watcher.insight import Explainer
 from proxy.watcher.samples import Samples
@@ -120,6 +121,8 @@ def certified_of(loaded: Loaded, notes: list[str]) -> Benchmark | None:
         notes.append(
             "No benchmark is configured, so nothing says what is normal: run `stablehand certify`."
         )
+        return None
+    notes += strangers(certified.models, loaded.config.models)
     return certified
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from proxy.config import ConfigError, Loaded, load
-from proxy.trial import benchmark_trouble, load_sound
+from proxy.trial import benchmark_trouble, certified_names, load_sound, strangers
 
 MINIMAL = "models: {candidate: {url: 'http://127.0.0.1:1'}}\n"
 
@@ -29,6 +29,19 @@ def test_what_is_no_host_name_is_told_with_its_line(tmp_path: Path) -> None:
     for host in ("[::1]", "127.0.0.1", "model.svc", "modèle.svc", "a_b"):
         path.write_text(f"models: {{candidate: {{url: 'http://{host}:80'}}}}\n", "utf-8")
         load_sound(path)
+
+
+def test_a_benchmark_of_another_model_is_told(tmp_path: Path) -> None:
+    """Names are all that a file can tell; a role that was not certified says nothing."""
+    found = loaded(tmp_path, "benchmark: b.json\n")
+    assert certified_names(found) == {}
+    (tmp_path / "b.json").write_text('{"version": 1, "models": {"candidate": "m-2", "x": "y"}}')
+    names = certified_names(found)
+    assert names == {"candidate": "m-2", "x": "y"}
+    (told,) = strangers(names, found.config.models)
+    assert "certified with 'm-2' as the candidate model, which is 'model' here" in told
+    both = loaded(tmp_path, "  ").config.models
+    assert strangers({"candidate": "model", "stable": "old"}, both) == []
 
 
 def test_without_a_benchmark_nothing_is_wrong(tmp_path: Path) -> None:

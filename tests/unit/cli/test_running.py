@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -40,6 +42,27 @@ def test_a_bad_benchmark_is_one_clear_line(
     (line,) = answer.stderr.splitlines()
     assert words in line.lower()
     assert "b.json" in line
+
+
+def test_who_starts_it_by_hand_is_told_both_doors(tmp_path: Path, taken: int) -> None:
+    """A terminal is not left without a word; what programs read stays what they know."""
+    path = tmp_path / "c.yaml"
+    path.write_text(
+        "models: {candidate: {url: 'http://127.0.0.1:1'}}\n"
+        f"listen: {{host: 127.0.0.1, port: {taken}}}\nadmin: {{host: 127.0.0.1, port: 8199}}\n",
+        "utf-8",
+    )
+    leader, terminal = os.openpty()
+    with os.fdopen(leader, "rb", buffering=0) as screen:
+        ended = subprocess.run(
+            [sys.executable, "-m", "proxy", "run", str(path)],
+            stderr=terminal, check=False, timeout=60,
+        )  # fmt: skip
+        os.close(terminal)
+        told = screen.read(4096).decode()
+    assert ended.returncode == 1
+    assert f"clients use 127.0.0.1:{taken} instead of the model" in told
+    assert "people use http://127.0.0.1:8199/" in told
 
 
 @pytest.mark.parametrize("key", ["listen", "admin"])

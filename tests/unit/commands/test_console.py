@@ -154,6 +154,17 @@ def test_the_status_says_what_matters() -> None:
         assert words in text
 
 
+def test_streams_that_counted_nothing_yet_are_not_shown() -> None:
+    """An interval from minus to plus anything is no news; the alarm says that rows are missing."""
+    (stream,) = STATUS.streams
+    idle = msgspec.structs.replace(stream, subject="idle", n_current=0)
+    page = io.StringIO()
+    one = msgspec.structs.replace(STATUS, streams=(idle, stream))
+    Console(file=page, width=140).print(console.draw(one))
+    assert "temp" in page.getvalue()
+    assert "idle" not in page.getvalue()
+
+
 def test_nothing_in_the_status_steers_the_terminal() -> None:
     """A column may be called anything: no escape, no markup, no line of its own."""
     name = "a\x1b[2J[red]b[/c]\nServing: nobody :fire:"

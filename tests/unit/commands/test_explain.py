@@ -47,6 +47,15 @@ def test_nothing_steers_the_terminal(incident: Book) -> None:
     assert "\nUndo: nothing" not in text
 
 
+def test_a_breach_that_nobody_was_told_of_is_not_called_done(book: Book) -> None:
+    """While it is pending something is still to come: the alarm, or the end of the breach."""
+    book.move(10, AlarmName.INPUT_DRIFT, AlarmState.PENDING)
+    text = "\n".join(alarm_lines(build(book.entries, None, AFTER)))
+    assert "Input drift: pending" in text
+    assert "Next: people are told if the breach lasts (alarms.hold_s)" in text
+    assert "nothing is left to do" not in text
+
+
 def test_a_histogram_is_drawn_in_blocks() -> None:
     """Two rows on one scale; what is there at all is seen, what is not is blank."""
     shown = [

@@ -10,7 +10,7 @@ import pytest
 
 import made
 from proxy import clock
-from proxy.benchmark import Benchmark, BenchmarkError
+from proxy.benchmark import Benchmark, BenchmarkError, dump
 from proxy.config import Loaded, load
 from proxy.monitors.settings import AgreementSettings
 from proxy.payload.learning import Learned
@@ -107,6 +107,17 @@ def test_a_bad_benchmark_stops_the_check_but_not_the_watching(
     (note,) = notes
     assert note.startswith("The benchmark b.json cannot be used: ")
     assert "the benchmark cannot be used" in caplog.text
+
+
+def test_a_benchmark_of_another_model_is_a_note(tmp_path: Path, text: str) -> None:
+    """Everything might still fit, so it is used; who looks at the status learns it."""
+    one = Benchmark(
+        created_utc="", models={"candidate": "x"}, input=Profile(n=0, ordered=False, columns=())
+    )
+    (tmp_path / "b.json").write_bytes(dump(one))
+    notes: list[str] = []
+    assert certified_of(loaded(tmp_path, text, "benchmark: b.json\n"), notes) == one
+    assert "certified with 'x' as the candidate model" in notes[0]
 
 
 def test_without_a_benchmark_no_string_is_known() -> None:
