@@ -7,6 +7,7 @@ differ more, but it is not measured here: whether the cause is shared stays unkn
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -126,4 +127,7 @@ def _describe(stream: WatchedStream, functional: int, counts: Floats) -> Effect:
     """Give the share that differs as such, and the distance in units of its certified spread."""
     if stream.column is None:
         return absolute_share(stream, functional, counts)
-    return effect_of(stream, functional, counts)
+    effect = effect_of(stream, functional, counts)
+    # A column of the inputs may be called distance.
+    told = f"distance between the answers{effect.summary.removeprefix(stream.name)}"
+    return replace(effect, summary=told)

@@ -66,9 +66,11 @@ def label(name: str) -> str:
 
 
 def sentence(text: str) -> str:
-    """Write text as a sentence: a capital first, a full stop last."""
+    """Write text as a sentence: a full stop last, a capital first but for a name before a colon."""
     text = text.strip()
     closed = text if not text or text[-1] in ".!?" else f"{text}."
+    if text.partition(" ")[0].endswith(":"):
+        return closed
     return closed[:1].upper() + closed[1:]
 
 

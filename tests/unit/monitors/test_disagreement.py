@@ -111,7 +111,9 @@ def test_numbers_that_drift_apart_are_found() -> None:
     show(monitor, range(20), numbers(rng, 200))
     bad = show(monitor, range(20, 40), numbers(rng, 200, bias=5.0))
     assert bad[-1].verdict is Verdict.BREACH
-    assert {blame.subject for blame in bad[-1].blamed} >= {"answers differ"}
+    told = {blame.subject: blame.summary for blame in bad[-1].blamed}
+    assert told.keys() >= {"answers differ", "distance"}
+    assert told["distance"].startswith("distance between the answers: ")
 
 
 def test_models_that_agree_better_are_fine() -> None:

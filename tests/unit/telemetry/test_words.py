@@ -268,8 +268,9 @@ def test_figures_on_a_scale_are_short_and_signed() -> None:
 def test_names_sentences_and_times_for_people() -> None:
     """Our names as words, text as a sentence, the time between two entries of a journal."""
     assert words.label("input_drift") == "Input drift"
-    assert [words.sentence(text) for text in ("as certified", "Why?", "")] == [
+    assert [words.sentence(text) for text in ("as certified", "p0: less", "Why?", "")] == [
         "As certified.",
+        "p0: less.",
         "Why?",
         "",
     ]
