@@ -6,9 +6,10 @@ no script, no request, plots as inline SVG. Building and writing are pure; whoev
 of yesterday gets the same report as who asked the running sidecar then.
 """
 
-from proxy.telemetry.report.build import Live, NothingToReportError, build, build_from
+from proxy.telemetry.report.build import NothingToReportError, build, build_from
 from proxy.telemetry.report.document import Document, document
 from proxy.telemetry.report.evidence import abridged
+from proxy.telemetry.report.live import Live
 from proxy.telemetry.report.markup import pretty, visible
 from proxy.telemetry.report.sections import column_figures
 from proxy.telemetry.report.values import IncidentReport

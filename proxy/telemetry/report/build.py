@@ -6,15 +6,13 @@ is found and put in order. What is missing is told in `notes`.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final, TypedDict
 
 from proxy.alarms import STATED
 from proxy.policy import TICKETS, Cause, Incident, why
-from proxy.policy.words import false_alarms, sample
-from proxy.records import Alarm, AlarmName, AlarmState, Finding, Insight, Model, Verdict
+from proxy.policy.words import sample
+from proxy.records import AlarmName, AlarmState, Finding, Insight, Model, Verdict
 from proxy.telemetry import words
 from proxy.telemetry.desk import AgreementView, JsonObject
 from proxy.telemetry.journal import Entry
@@ -26,14 +24,16 @@ from proxy.telemetry.report.chronicle import (
     moved,
     read,
 )
+from proxy.telemetry.report.declared import confirmation, false_alarms, provenance
 from proxy.telemetry.report.evidence import columns_of, evidence_of, load_cells_of
+from proxy.telemetry.report.live import Live
+from proxy.telemetry.report.quiet import quiet
 from proxy.telemetry.report.values import Blamed, Evidence, IncidentReport, LoadCell, Measure
 from proxy.telemetry.streams import agreement_view
 
 MAX_BLAMED: Final = 12
 DRIFTS: Final = (AlarmName.INPUT_DRIFT, AlarmName.OUTPUT_DRIFT)
 _OVER: Final = "over"
-_QUIET: Final = "quiet"
 _UNSIGNED: Final = Notice()
 
 
@@ -44,23 +44,6 @@ class _ToDo(TypedDict):
 
 class NothingToReportError(Exception):
     """There is nothing to report on; the message says what there is."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Live:
-    """What a running sidecar knows beside its journal; a journal alone has none of it."""
-
-    made_utc: str
-    alarms: Mapping[AlarmName, Alarm] = field(default_factory=dict)
-    incidents: tuple[Incident, ...] = ()
-    detail: Callable[[AlarmName], JsonObject] = lambda _: {}
-    """What a monitor tells of its streams."""
-    insights: Mapping[AlarmName, Insight] = field(default_factory=dict)
-    utc: Callable[[float], str] = lambda _: ""
-    """Turns a time on the monotonic clock into text."""
-    watched: str = ""
-    expected_run_length_s: float | None = None
-    provenance: tuple[tuple[str, str], ...] = ()
 
 
 def build(entries: Iterable[Entry], alarm: AlarmName | None, live: Live) -> IncidentReport:
@@ -80,7 +63,7 @@ def build_from(told: Chronicle, alarm: AlarmName | None, live: Live) -> Incident
     """
     episode = _chosen(told, alarm, live)
     if episode is None:
-        return _quiet(told, alarm, live)
+        return quiet(told, live.alarms[AlarmName(alarm or "")], live)
     members = told.of_incident(episode.incident) or [episode]
     members.sort(key=lambda one: one is not episode)
     notices = told.notices.get(episode.incident, [])
@@ -105,9 +88,9 @@ def build_from(told: Chronicle, alarm: AlarmName | None, live: Live) -> Incident
         traces=tuple(one for one in drawn if one.points),
         marks=story.marks(told, members),
         timeline=story.timeline(told, members),
-        false_alarms=_false_alarms(told, live, said.false_alarms),
-        confirmation=_confirmation(told),
-        provenance=tuple(dict((*_provenance(told, said), *live.provenance)).items()),
+        false_alarms=false_alarms(told, live, said.false_alarms),
+        confirmation=confirmation(told),
+        provenance=provenance(told, live, said),
         notes=tuple(_notes(told, members, live)),
     )
 
@@ -281,102 +264,6 @@ def _detail(alarm: AlarmName, told: Chronicle, members: list[Episode], live: Liv
             now = live.detail(alarm) if episode.is_open else {}
             return now or (told.last_of(told.sheets, episode) or ("", {}))[1]
     return {}
-
-
-def _quiet(told: Chronicle, alarm: AlarmName | None, live: Live) -> IncidentReport:
-    """Report on an alarm that never began: how far it is from doing so."""
-    known = live.alarms[AlarmName(alarm or "")]
-    finding = known.finding
-    reason = finding.reason if finding is not None else "nothing was measured yet"
-    detail = live.detail(known.name)
-    insight = live.insights.get(known.name)
-    columns = columns_of(detail, (), insight)
-    base = Evidence(alarm=known.name, at_utc=live.made_utc)
-    measured = () if finding is None else (_quiet_measure(finding),)
-    return IncidentReport(
-        made_utc=live.made_utc,
-        watched=live.watched,
-        alarm=known.name,
-        incident="",
-        state=_QUIET,
-        cause="",
-        title=f"{words.label(known.name)} is quiet",
-        lead=words.sentence(reason),
-        done="Nothing was changed.",
-        next="Nothing is to be done.",
-        undo="",
-        milestones=(),
-        measures=measured,
-        evidence=(evidence_of(insight, columns, base, live.utc),),
-        agreement=agreement_view(detail) if known.name is AlarmName.DISAGREEMENT else None,
-        cells=load_cells_of(detail) if known.name is AlarmName.LATENCY else (),
-        traces=(),
-        marks=(),
-        timeline=(),
-        false_alarms=_false_alarms(told, live, ""),
-        confirmation=_confirmation(told),
-        provenance=tuple(dict((*_provenance(told, told.newest), *live.provenance)).items()),
-    )
-
-
-def _quiet_measure(finding: Finding) -> Measure:
-    return Measure(
-        alarm=finding.monitor,
-        state=_QUIET,
-        onset_utc="",
-        began_utc="",
-        fired_utc="",
-        ended_utc="",
-        reason=finding.reason,
-        subject=finding.subject,
-        effect=None if finding.verdict is Verdict.UNKNOWN else finding.effect,
-        interval=finding.interval,
-        unit=finding.unit,
-        evidence=finding.evidence,
-        threshold=finding.threshold,
-        confirmation=0.0,
-        n_reference=finding.n_reference,
-        n_current=finding.n_current,
-        shared="",
-        blamed=(),
-    )
-
-
-def _rule(told: Chronicle, name: str) -> float | None:
-    """Give one figure of the alarm rules that the journal began with."""
-    rules = told.start.settings.get("alarms")
-    value = rules.get(name) if isinstance(rules, dict) else None
-    return float(value) if isinstance(value, int | float) else None
-
-
-def _false_alarms(told: Chronicle, live: Live, said: str) -> str:
-    """Say the declared budget: as it was told, as configured, or as the journal has it."""
-    run_length_s = live.expected_run_length_s or _rule(told, "expected_run_length_s")
-    if said or run_length_s is None:
-        return said
-    return false_alarms(run_length_s)
-
-
-def _confirmation(told: Chronicle) -> str:
-    """Say how rarely a false detection passes the test on later data."""
-    log_e = _rule(told, "confirm_evidence")
-    if log_e is None:
-        return ""
-    return f"of false detections at most one in {math.exp(min(log_e, 50.0)):,.0f} is confirmed"
-
-
-def _provenance(told: Chronicle, said: Notice) -> Iterator[tuple[str, str]]:
-    """Give versions and names as the journal has them."""
-    for name, value in (
-        ("candidate", said.candidate),
-        ("stable model", said.stable),
-        ("sidecar", said.source),
-        *told.start.versions.items(),
-    ):
-        if value:
-            yield name, value
-    if told.n_entries:
-        yield "journal", f"entries {told.first:,} to {told.last:,}"
 
 
 def _notes(told: Chronicle, members: list[Episode], live: Live) -> Iterator[str]:

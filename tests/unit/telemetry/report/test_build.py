@@ -146,20 +146,6 @@ def test_what_is_missing_is_said(book: Book) -> None:
     assert "No deeper look at the rows" in notes
 
 
-def test_an_alarm_that_never_began_is_quiet(finding: Callable[..., Finding]) -> None:
-    """A running sidecar says how far it is from an alarm; nothing is to be done."""
-    calm = finding(DRIFT, 5.0, verdict=Verdict.OK, evidence=4.0, blamed=(), reason="as certified")
-    live = Live(made_utc="t", alarms={DRIFT: Alarm(name=DRIFT, finding=calm)}, watched="churn")
-    report = build([], DRIFT, live)
-    assert (report.state, report.title, report.lead) == (
-        "quiet",
-        "Input drift is quiet",
-        "As certified.",
-    )
-    assert report.measures[0].evidence == 4.0
-    assert build([], WRONG, Live(made_utc="t", alarms={WRONG: Alarm(name=WRONG)})).measures == ()
-
-
 def test_a_ticket_blames_nobody(book: Book) -> None:
     """Slow drift has a headline of its own, and no word of switching."""
     slow = AlarmName.SLOW_DRIFT
