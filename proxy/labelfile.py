@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import math
 import re
 import zlib
 from collections.abc import Iterator
@@ -22,6 +23,8 @@ import msgspec
 Scalar = bool | int | float | str | None
 MAX_CHARS: Final = 1024 * 1024
 """Longest line."""
+MAX_DIGITS: Final = 18
+"""Of the number of a row."""
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?")
 _TRUTH: Final = {"true": True, "false": False}
 _MISSING: Final = frozenset({"", "na", "nan", "null", "none"})
@@ -142,20 +145,30 @@ def _from_cells(
         return
     name = cells[places["id"]].strip() if "id" in places else ""
     row = cells[places["row"]].strip() if not name and "row" in places else ""
-    if not name and not (row.isascii() and row.isdigit()):
+    if not name and not (row.isascii() and row.isdigit() and len(row) <= MAX_DIGITS):
         raise LabelFileError(f"{path}:{number}: neither an id nor a row, which counts from 0")
     at_utc = cells[places["at_utc"]].strip() if "at_utc" in places else ""
-    moment = float(at_utc) if _NUMBER.fullmatch(at_utc) else at_utc or None
-    yield LabelLine(name, int(row) if row else None, cell(text), moment, number)
+    yield LabelLine(name, int(row) if row else None, cell(text), _moment(at_utc), number)
+
+
+def _moment(text: str) -> str | float | None:
+    """Give a time as it is sent: seconds since 1970, or text; `None` when there is none."""
+    value = cell(text)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return text or None
+    return float(value)
 
 
 def cell(text: str) -> Scalar:
     """Give the value of a CSV cell: a number in its usual form, a truth value, or text.
 
-    `007` is a code and stays text.
+    `007` is a code and stays text, and so does a number that is too long for any.
     """
     if text.lower() in _TRUTH:
         return _TRUTH[text.lower()]
     if not _NUMBER.fullmatch(text):
         return text
-    return int(text) if text.lstrip("-").isdigit() else float(text)
+    number = float(text)
+    if not math.isfinite(number):
+        return text
+    return int(text) if text.lstrip("-").isdigit() else number

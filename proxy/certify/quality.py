@@ -27,6 +27,7 @@ from proxy.stats.quality.target import (
     TargetKind,
     choose_kind,
     class_of,
+    number_of,
 )
 from proxy.windows.asked import Asked, values_of
 from proxy.windows.labelled import Wish
@@ -91,7 +92,8 @@ def read_labels(labels: Labels, requests: Sequence[Recorded]) -> Told:
             n += 1
             name, mark, row = line.id.rpartition("#")
             at = line.row if line.row is not None else numbers.get(name if mark else line.id)
-            if at is None or not 0 <= at < len(requests) or (mark and not row.isdigit()):
+            is_odd = mark and number_of(row) is None
+            if at is None or not 0 <= at < len(requests) or is_odd:
                 n_foreign += 1
             else:
                 truths.setdefault(at, []).append((int(row) if mark else None, line.value))

@@ -42,7 +42,7 @@ from proxy.stats.quality.certified_quality import describe_loss
 from proxy.stats.quality.target import MisfitError, TargetKind
 from proxy.units import HOUR_S
 from proxy.windows import scoring
-from proxy.windows.asked import Asked, values_of
+from proxy.windows.asked import Asked, is_same, values_of
 from proxy.windows.labelled import Labelled, Wish
 from proxy.windows.labels import SAVED_REQUESTS, LabelStore, Room
 from proxy.windows.losses import LossWatch
@@ -127,7 +127,8 @@ class LabelQuality:
         if self._asked[0] == value.exchange_id:
             ids = tuple(dict.fromkeys((*ids, *self._asked[1])))
         asked = self._keep(value, ids)
-        for truth in self._store.early(ids):
+        key = value.exchange_id if value.pair_id is None else value.pair_id
+        for truth in self._store.early((*ids, f"{key:016x}")):
             fate = Fate.UNKNOWN if asked is None else self._join(asked, truth, value.at_s)[0]
             self._count(fate)
 
@@ -203,7 +204,7 @@ class LabelQuality:
             scored = scoring.read(self._labelled, asked, new) if new else {}
         except (ValueError, MisfitError) as error:
             return Fate.WRONG_TYPE, f"{truth.id}: {error}"
-        told = [asked.told[place] == one for place, one in values.items() if place in asked.told]
+        told = [is_same(asked.told[at], one) for at, one in values.items() if at in asked.told]
         if scored:
             self._take(asked, new, scored)
             self._last_label_s = now_s

@@ -12,13 +12,14 @@ from typing import Final
 from msgspec import Struct
 
 from proxy.records import Model, Scalar, Truth
+from proxy.stats.basis.binning import category_text
 from proxy.stats.quality.target import Answer
 
 ENTRY_BYTES: Final = 700
 """What a request costs beside its ids and rows: objects, tables and their places, as measured."""
 ID_BYTES: Final = 150
-ROW_BYTES: Final = 130
-TRUTH_BYTES: Final = 100
+ROW_BYTES: Final = 100
+TRUTH_BYTES: Final = 50
 """What a told truth costs beside its text."""
 
 
@@ -72,6 +73,11 @@ class Asked(Struct):
             + sum(ROW_BYTES + len(one.shares) + text_bytes(one.value) for one in rows)
             + truths_size(self.told.values())
         )
+
+
+def is_same(one: Scalar, other: Scalar) -> bool:
+    """Tell whether two labels say the same: 1, 1.0 and "1" do, as numbers and as names."""
+    return one == other or category_text(one) == category_text(other)
 
 
 def truths_size(values: Iterable[Scalar]) -> int:

@@ -20,7 +20,7 @@ from msgspec import Struct
 
 from proxy.records import Fate, Model, Scalar, Truth
 from proxy.stats.quality.target import Answer
-from proxy.windows.asked import ID_BYTES, Asked, truths_size
+from proxy.windows.asked import ID_BYTES, Asked, is_same, truths_size
 
 MAX_EARLY: Final = 10_000
 """Values that wait for their prediction: one full call."""
@@ -163,7 +163,7 @@ class LabelStore:
         waiting = self._early.setdefault(truth.id, {})
         if truth.row in waiting:
             _, other = waiting[truth.row]
-            return Fate.DUPLICATE if other.value == truth.value else Fate.CONTRADICTORY
+            return Fate.DUPLICATE if _are_same(other, truth) else Fate.CONTRADICTORY
         waiting[truth.row] = (now_s, truth)
         self.n_early += n
         self.early_bytes += size
@@ -317,6 +317,7 @@ class LabelStore:
         for one in saved.requests:
             one.at_s -= offset_s
             one.answers = {m: rows for m, rows in one.answers.items() if len(rows) == one.n_kept}
+            one.told = {place: told for place, told in one.told.items() if place < one.n_kept}
             ids, one.ids = one.ids, ()
             self._asked[one.key] = one
             self.n_bytes += one.size()
@@ -336,13 +337,21 @@ class _Saved(Struct, frozen=True):
     delays_s: list[float]
 
 
+def _are_same(one: Truth, other: Truth) -> bool:
+    ours, theirs = _values(one), _values(other)
+    return len(ours) == len(theirs) and all(map(is_same, ours, theirs))
+
+
+def _values(truth: Truth) -> list[Scalar]:
+    return truth.value if isinstance(truth.value, list) else [truth.value]
+
+
 def _n_values(truth: Truth) -> int:
-    return len(truth.value) if isinstance(truth.value, list) else 1
+    return len(_values(truth))
 
 
 def _early_size(truth: Truth) -> int:
-    values = truth.value if isinstance(truth.value, list) else [truth.value]
-    return EARLY_BYTES + len(truth.id) + truths_size(values)
+    return EARLY_BYTES + len(truth.id) + truths_size(_values(truth))
 
 
 def _is_kept(key: int, level: int) -> bool:

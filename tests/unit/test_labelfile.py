@@ -58,6 +58,8 @@ def test_packed_files_and_those_without_a_name_are_told_apart(tmp_path: Path) ->
         ("007", "007"),
         ("1.2.3", "1.2.3"),
         ("cat", "cat"),
+        ("1e999", "1e999"),
+        ("9" * 5000, "9" * 5000),
     ],
 )
 def test_a_cell_is_read_as_what_it_looks_like(text: str, value: object) -> None:
@@ -103,3 +105,11 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     broken.write_bytes(packed)
     with pytest.raises(LabelFileError, match="not a sound gzip"):
         list(read(broken))
+
+
+def test_numbers_that_are_too_long_are_text_or_refused_with_their_line(tmp_path: Path) -> None:
+    """Python reads no more than some thousand digits."""
+    found = lines(tmp_path, f"id,label,at_utc\na,1,1e999\nb,2,{'9' * 5000}\nc,3,true\n")
+    assert [one.at_utc for one in found] == ["1e999", "9" * 5000, "true"]
+    with pytest.raises(LabelFileError, match=":2: neither an id nor a row"):
+        lines(tmp_path, f"row,label\n{'9' * 5000},1\n")

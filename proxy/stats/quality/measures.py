@@ -32,6 +32,7 @@ from proxy.stats.quality.target import (
     Target,
     TargetKind,
     class_of,
+    number_of,
     predicted_of,
     truth_of,
 )
@@ -145,7 +146,7 @@ def _index(target: Target, name: str) -> int | None:
     """Give the place of a class in the probabilities; `None` when its name does not say."""
     if name in target.classes:
         return target.classes.index(name)
-    return int(name) if name.isascii() and name.isdigit() else None
+    return number_of(name)
 
 
 def positive_of(target: Target) -> str:

@@ -34,6 +34,7 @@ _FALSE: Final = frozenset({"false", "0"})
 _DIGIT: Final = {True: "1", False: "0"}
 """True and false where the certified classes are numbers."""
 _MAX_SHOWN: Final = 8
+_MAX_DIGITS: Final = 9
 _HIDDEN: Final = re.compile(rf"{re.escape(OTHER)}|{re.escape(MASKED)}|h:[0-9a-f]{{16}}")
 """What redaction leaves of text that it must not show."""
 
@@ -163,10 +164,17 @@ def class_of(target: Target, value: Scalar) -> str:
     text = category_text(value)
     if isinstance(value, bool) and text not in target.known and _DIGIT[value] in target.known:
         return _DIGIT[value]
-    if target.classes and text not in target.classes and text.isascii() and text.isdigit():
-        place = int(text)
-        return target.classes[place] if place < len(target.classes) else text
-    return text
+    place = number_of(text) if target.classes and text not in target.classes else None
+    return text if place is None or place >= len(target.classes) else target.classes[place]
+
+
+def number_of(name: str) -> int | None:
+    """Give the number that a class is named by; `None` when it is no number, or a far too long one.
+
+    Reading thousands of digits as a number is refused by Python.
+    """
+    is_number = name.isascii() and name.isdigit() and len(name) <= _MAX_DIGITS
+    return int(name) if is_number else None
 
 
 def truth_of(target: Target, value: Scalar) -> str | float:

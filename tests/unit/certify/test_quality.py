@@ -56,6 +56,14 @@ def test_a_file_of_foreign_labels_is_refused_before_anything_is_driven(tmp_path:
         read_labels(Labels(path=tmp_path / "none.csv"), recorded(2))
 
 
+def test_a_row_of_odd_digits_belongs_to_nothing(tmp_path: Path) -> None:
+    """What looks like a digit and is none, or has thousands of them, ends in no traceback."""
+    path = tmp_path / "labels.csv"
+    path.write_text(f"id,label\nr-0#²,1\nr-0#{'9' * 5000},1\nr-0#0,1\n", encoding="utf-8")
+    told = read_labels(Labels(path=path), recorded(1))
+    assert told.n_foreign == 2
+
+
 def test_a_label_may_stand_beside_its_request(tmp_path: Path) -> None:
     """In the record itself: one value, or one for each row; the model does not see it."""
     path = tmp_path / "requests.jsonl"

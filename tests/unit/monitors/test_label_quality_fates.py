@@ -23,6 +23,14 @@ def test_a_label_that_comes_before_its_prediction_joins_it() -> None:
     assert fate(monitor, told("early", 1, row=1)) is Fate.DUPLICATE
 
 
+def test_a_label_by_the_id_of_the_exchange_may_come_first_too() -> None:
+    """Its 16 hexadecimal digits are known as soon as it was answered, before it is read."""
+    monitor = LabelQuality(LabelSettings(), BENCHMARK, ENGINE)
+    assert fate(monitor, told("0000000000000abc", 1)) is Fate.WAITING
+    monitor.observe(output(7, ["1"], model=STABLE, pair_id=0xABC))
+    assert monitor.news().fates == {Fate.JOINED: 1}
+
+
 def test_a_label_that_never_meets_a_prediction_is_counted_as_unknown() -> None:
     """Told as waiting at first, since its prediction may be on its way."""
     monitor = LabelQuality(LabelSettings(early_s=5.0), BENCHMARK, ENGINE)
@@ -41,6 +49,7 @@ def test_every_fate_of_a_label() -> None:
     monitor.observe(output(5, ["0", "1", "1"], "batch"))
     assert fate(monitor, told("a", 0)) is Fate.JOINED
     assert fate(monitor, told("a", 0)) is Fate.DUPLICATE
+    assert fate(monitor, told("a", "0")) is Fate.DUPLICATE
     assert fate(monitor, told("0000000000000001", 1)) is Fate.CONTRADICTORY
     assert fate(monitor, told("twice", 1)) is Fate.AMBIGUOUS
     assert fate(monitor, told("b", 0.5)) is Fate.WRONG_TYPE

@@ -6,7 +6,7 @@ import pytest
 
 from proxy.records import Model, Truth
 from proxy.stats.quality.target import Answer
-from proxy.windows.asked import Asked, values_of
+from proxy.windows.asked import Asked, is_same, values_of
 
 
 def truth(name: str, value: object = 1, row: int | None = None) -> Truth:
@@ -55,3 +55,12 @@ def test_texts_count_in_its_size_in_any_alphabet() -> None:
         told = Asked(1, 0.0, 0, n=1, answers={Model.CANDIDATE: [Answer(1.0)]}, told={0: text})
         assert predicted.size() == told.size()
         assert 1000 <= told.size() - plain.size() < 1100
+
+
+def test_labels_that_say_the_same_in_other_words_are_the_same() -> None:
+    """A file that is sent again as JSON, with numbers as text, contradicts nothing."""
+    for one, other in ((1, "1"), (1.0, 1), (True, "true"), (True, 1), ("a", "a")):
+        assert is_same(one, other)
+        assert is_same(other, one)
+    for one, other in ((1, 2), ("1", "01"), ("true", 0), ("a", None)):
+        assert not is_same(one, other)

@@ -177,7 +177,9 @@ def test_a_truth_that_comes_first_waits_for_its_prediction() -> None:
     store = LabelStore(ROOM)
     assert store.wait(truth("a"), 10.0) is Fate.WAITING
     assert store.wait(truth("a"), 11.0) is Fate.DUPLICATE
+    assert store.wait(truth("a", "1"), 11.0) is Fate.DUPLICATE
     assert store.wait(truth("a", 2), 11.0) is Fate.CONTRADICTORY
+    assert store.wait(truth("a", [1, 1]), 11.0) is Fate.CONTRADICTORY
     assert store.wait(truth("a", row=1), 11.0) is Fate.WAITING
     assert store.wait(truth("b"), 11.0) is Fate.WAITING
     assert [one.row for one in store.early(("z", "a"))] == [None, 1]
@@ -240,11 +242,12 @@ def test_a_saved_answer_of_other_rows_than_the_request_is_left_out() -> None:
     asked = put(store, 1, 0.0, "a", n=2)
     assert asked is not None
     store.answer(asked, Model.STABLE, [Answer(0.5)], 1.0)
+    store.tell(asked, {1: 1, 2: 0})
     other = LabelStore(ROOM)
     assert other.load(store.save(0.0), 0.0)
     found = other.find("a")
     assert isinstance(found, Asked)
-    assert set(found.answers) == {Model.CANDIDATE}
+    assert (set(found.answers), found.told) == ({Model.CANDIDATE}, {1: 1})
 
 
 def test_of_many_a_fair_part_outlives_a_restart() -> None:

@@ -15,6 +15,8 @@ from proxy.stats.quality.target import (
     Target,
     TargetKind,
     choose_kind,
+    class_of,
+    number_of,
     predicted_of,
     truth_of,
 )
@@ -154,3 +156,12 @@ def test_a_prediction_that_is_none_is_told(of: Target, value: Scalar) -> None:
 def test_a_text_that_was_never_certified_is_an_answer_all_the_same() -> None:
     """Where the classes are known, redaction hides only what is none of them: a wrong answer."""
     assert predicted_of(target(CLASS, known=("a", "b")), Answer("(other)")) == "(other)"
+
+
+def test_a_class_of_thousands_of_digits_is_a_name() -> None:
+    """Python refuses to read it as a number; nothing may fail for that."""
+    named = Target(kind=CLASS, column="class", classes=("no", "yes"))
+    digits = "9" * 5000
+    assert class_of(named, digits) == digits
+    assert class_of(named, "1") == "yes"
+    assert [number_of(one) for one in ("17", digits, "²", "")] == [17, None, None, None]
