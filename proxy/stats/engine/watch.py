@@ -257,12 +257,13 @@ class Watch:
         """Take one more tick of a breach, and end it when every blamed stream recovered."""
         breach.n_ticks += 1
         breach.onset += 1
-        grown = breach.confirmation * np.exp(factors)
-        # At the bound the sum only wavers: the clearest breach would never seem to go on.
-        before = breach.confirmation.sum(dtype=np.float64)
-        has_rows = any(counts[self.layout.bins[stream]].any() for stream in breach.recoveries)
-        breach.spoke = bool(grown.sum(dtype=np.float64) > before) if has_rows else None
-        breach.confirmation = np.minimum(grown, np.float32(LARGEST_CONFIRMATION))
+        breach.spoke = None
+        if any(counts[self.layout.bins[stream]].any() for stream in breach.recoveries):
+            grown = breach.confirmation * np.exp(factors)
+            # At the bound the sum only wavers: the clearest breach would never seem to go on.
+            before = breach.confirmation.sum(dtype=np.float64)
+            breach.spoke = bool(grown.sum(dtype=np.float64) > before)
+            breach.confirmation = np.minimum(grown, np.float32(LARGEST_CONFIRMATION))
         for stream, recovery in breach.recoveries.items():
             moved = 0.0
             if self.streams[stream] is not self.certified[stream]:

@@ -9,8 +9,10 @@ import pytest
 from msgspec import structs
 
 import made
+from proxy.alarms import AlarmSettings, advance
+from proxy.records import Alarm, AlarmName, AlarmState, Verdict
 from proxy.stats.basis.demands import Certainty, DriftRule, Tolerance
-from proxy.stats.engine.conclude import n_current
+from proxy.stats.engine.conclude import Wording, conclude, n_current
 from proxy.stats.engine.days import SavedDays
 from proxy.stats.reference.profile import Profile, build_profile
 from proxy.stats.watches.drift import ProfileWatch
@@ -115,6 +117,28 @@ def test_between_two_days_nothing_speaks_for_or_against_a_breach_of_a_clock() ->
     replay.live(0.5)
     replay.live(1 / 144)
     assert replay.watch.watch.spoke is True
+
+
+def test_the_alarm_of_a_clock_pends_until_days_confirm_it_and_fires_once() -> None:
+    """Four whole days begin it, four more confirm it, good days end it; nothing flaps between."""
+    replay, alarm = Replay(late=1.0), Alarm(name=AlarmName.INPUT_DRIFT)
+    rule = AlarmSettings().rule(alarm.name)
+    wording = Wording(name=alarm.name, rows="rows", min_rows=100, tick_s=TICK_S)
+    story: list[tuple[int, AlarmState]] = []
+    for tick in range(16 * 144):
+        replay.late = 1.0 if tick < 10 * 144 else 0.0
+        replay.live(1 / 144)
+        finding = conclude(replay.watch.watch, wording, replay.now_s, Verdict.BREACH)
+        alarm, change = advance(alarm, finding, rule)
+        if change is not None:
+            story.append((tick // 144, change.to))
+    assert [state for _, state in story] == [
+        AlarmState.PENDING,
+        AlarmState.FIRING,
+        AlarmState.RESOLVED,
+        AlarmState.INACTIVE,
+    ]
+    assert [day for day, _ in story][:2] == [5, 9], "the day of the start is not whole"
 
 
 def test_a_repaired_clock_recovers() -> None:
