@@ -10,6 +10,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
+
+import msgspec
 
 from proxy import clock, policy
 from proxy.actuators.capacity import Capacity
@@ -30,14 +33,22 @@ from proxy.records import (
     Transition,
 )
 from proxy.tasks import TaskGroup
-from proxy.telemetry.journal import Journal
+from proxy.telemetry.journal import Journal, entries
 from proxy.telemetry.metrics import Metrics
 from proxy.telemetry.report import abridged
 
 log = logging.getLogger(__name__)
 
+_Kind = TypeVar("_Kind")
+
 MAX_RUNNING_ACTIONS = 8
 """Capacity calls under way at once; the policy asks for one at a time."""
+
+CAPACITY = frozenset({StepKind.EXPAND, StepKind.UNDO})
+LOOK_BACK = 1_000
+"""Entries in which calls of the last life are looked for: all that the journal remembers."""
+LONG_KINDS = frozenset({"tick", "evidence", "insight", "transition", "notice"})
+"""Entries that tell nothing of them."""
 
 DETAILED = (AlarmName.INPUT_DRIFT, AlarmName.OUTPUT_DRIFT, AlarmName.DISAGREEMENT)
 """Monitors of which the metrics show every stream, not only those to blame."""
@@ -124,12 +135,16 @@ class Hands:
             self._escalate(action)
         elif policy.is_dry(action):
             self._report(Outcome(action=action, ok=True, error="", took_s=0.0))
-        elif action.step.kind in {StepKind.EXPAND, StepKind.UNDO}:
-            if self._tasks.spawn(action.step.kind, self._change_capacity(action)) is None:
-                error = "too many actions are still running"
-                self._report(Outcome(action=action, ok=False, error=error, took_s=0.0))
+        elif action.step.kind in CAPACITY:
+            self._call_for_capacity(action)
         else:
             self.switch(action)
+
+    def _call_for_capacity(self, action: Action) -> None:
+        """Ask beside the ticks; what comes of it is reported when it is known."""
+        if self._tasks.spawn(action.step.kind, self._change_capacity(action)) is None:
+            error = "too many actions are still running"
+            self._report(Outcome(action=action, ok=False, error=error, took_s=0.0))
 
     def switch(self, action: Action) -> None:
         """Put the pipeline's routing into force and report it as the outcome of `action`."""
@@ -216,9 +231,33 @@ class Hands:
         )
 
     def begin(self, text: str, versions: Mapping[str, str]) -> None:
-        """Write down that watching begins, by which rules, and with which versions."""
+        """Write down that watching begins, by which rules, and with which versions.
+
+        Calls for capacity that the last life made, and of which it heard nothing more, are made
+        again: under the same key, so that the receiver acts once.
+        """
         rules = Settings(alarms=self._config.alarms, policy=self._config.policy)
+        open_calls = self._open_calls()
         self.write("start", {"text": text, "settings": rules, "versions": versions})
+        for action in open_calls:
+            log.warning("%s was under way when the last life ended; asking again", action.id)
+            self._call_for_capacity(action)
+
+    def _open_calls(self) -> list[Action]:
+        """Give the calls for capacity of the last life that have no outcome and still count."""
+        found: dict[str, Action] = {}
+        for entry in entries(self._tools.journal.lines(LOOK_BACK, LONG_KINDS)):
+            if entry.kind == "start":
+                found.clear()
+            elif entry.kind == "action" and (action := _read(entry.body, Action)) is not None:
+                if action.step.kind in CAPACITY and not policy.is_dry(action):
+                    found[action.id] = action
+            elif entry.kind == "outcome" and (outcome := _read(entry.body, Outcome)) is not None:
+                found.pop(outcome.action.id, None)
+        in_force = self._pipeline.posture.capacity_ids
+        return [
+            one for one in found.values() if one.step.kind is StepKind.UNDO or one.id in in_force
+        ]
 
     def person_spoke(self, kind: str, body: object) -> None:
         """Write down what a person ordered; it must outlive a crash in the next moment."""
@@ -232,3 +271,11 @@ class Hands:
     async def close(self) -> None:
         """End running actions; what was offered to people waits on disk."""
         await self._tasks.close()
+
+
+def _read(body: object, kind: type[_Kind]) -> _Kind | None:
+    """Read the body of an entry; `None`: another version wrote it."""
+    try:
+        return msgspec.convert(body, kind)
+    except msgspec.ValidationError:
+        return None

@@ -100,6 +100,54 @@ def test_a_ladder_is_climbed_and_every_step_written_down(
         assert line in told.decode()
 
 
+def test_a_call_that_a_restart_cut_off_is_made_again_once(
+    make_watcher: MakeWatcher, text: str, pass_unready: Pass
+) -> None:
+    """Under the same key, so that the receiver adds capacity once; its outcome stands then."""
+    keys: list[str] = []
+
+    async def lives() -> Watcher:
+        answers = asyncio.Event()
+
+        async def answer(request: web.Request) -> web.Response:
+            keys.append(request.headers["Idempotency-Key"])
+            await answers.wait()
+            return web.Response()
+
+        app = web.Application()
+        app.router.add_post("/more", answer)
+        runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        there = text.replace("127.0.0.1:3", f"127.0.0.1:{runner.addresses[0][1]}")
+        there = there.replace("[alert,", "[alert, 'expand:more',")
+        first = make_watcher(there)
+        pass_unready(first, range(START_S, START_S + 3))
+        while not keys:
+            await asyncio.sleep(0.01)
+        await first._hands.close()
+        await first._capacity.close()
+        answers.set()
+        for kind in ("action", "outcome"):
+            first._hands.write(kind, {"of": "another version"})
+        first._journal.close()
+        for _ in range(2):
+            later = make_watcher(there)
+            later._hands.begin("Watching began.", {})
+            while len(later._hands._tasks):
+                await asyncio.sleep(0.01)
+            await later._capacity.close()
+            later._journal.close()
+        await runner.cleanup()
+        return later
+
+    last = asyncio.run(lives())
+    assert len(keys) == 2
+    assert keys[0] == keys[1]
+    bodies = [entry["body"] for entry in journal(last) if entry["kind"] == "outcome"]
+    assert [body["ok"] for body in bodies if isinstance(body, dict) and "ok" in body] == [True]
+
+
 @pytest.mark.parametrize(("status", "replicas"), [(200, 4), (500, 0)])
 def test_the_replicas_that_a_step_asks_for_are_exported(
     make_watcher: MakeWatcher, text: str, pass_unready: Pass, status: int, replicas: int
