@@ -7,7 +7,7 @@ looked at again with every decision, since the obstacle may go away while the al
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import msgspec
@@ -49,7 +49,7 @@ def decide(posture: Posture, facts: Facts, settings: PolicySettings, now_s: floa
             locked=lock(state.posture.switches_s, settings, now_s),
             causes=_causes(state.posture, told),
         ),
-        actions=(*over, *state.alerts, *state.remedies),
+        actions=(*over, *state.alerts.values(), *state.remedies),
         diagnosis="\n\n".join(
             f"{it.title}. {it.what} {it.done} {it.next}" for it in told if not it.is_over
         ),
@@ -73,7 +73,8 @@ class _State:
     """What the ladders climbed so far have led to."""
 
     posture: Posture
-    alerts: tuple[Action, ...] = ()
+    alerts: Mapping[str, Action] = field(default_factory=dict)
+    """By incident: people are told once of all its alarms that begin to fire in one tick."""
     remedies: tuple[Action, ...] = ()
     """At most one."""
     outlooks: Mapping[AlarmName, str] = field(default_factory=dict)
@@ -115,11 +116,11 @@ def _climb(alarm: Alarm, cause: Cause, state: _State, moment: Moment) -> _State:
     posture = msgspec.structs.replace(
         state.posture, steps_taken={**state.posture.steps_taken, episode: walk.taken}
     )
-    alerts = tuple(take(alarm, index, posture, moment)[1] for index in walk.alerts)
+    alerts = [take(alarm, index, posture, moment)[1] for index in walk.alerts]
     state = replace(
         state,
         posture=posture,
-        alerts=(*state.alerts, *alerts),
+        alerts=_joined(state.alerts, posture.incidents[episode], alerts),
         outlooks={**state.outlooks, alarm.name: walk.outlook},
     )
     if walk.due is None:
@@ -131,6 +132,19 @@ def _climb(alarm: Alarm, cause: Cause, state: _State, moment: Moment) -> _State:
     if walk.outlook:
         action = msgspec.structs.replace(action, because=f"{action.because}; {walk.outlook}")
     return replace(state, posture=posture, remedies=(action,))
+
+
+def _joined(
+    told: Mapping[str, Action], incident: str, alerts: Sequence[Action]
+) -> Mapping[str, Action]:
+    """Add an alarm's alert, or its name to that of the same incident: its story tells of both."""
+    if not alerts:
+        return told
+    first = told.get(incident)
+    if first is None:
+        return {**told, incident: alerts[0]}
+    names = (*first.alarms, *alerts[0].alarms)
+    return {**told, incident: msgspec.structs.replace(first, alarms=names)}
 
 
 def _walk(alarm: Alarm, cause: Cause, posture: Posture, moment: Moment) -> _Walk:
