@@ -34,6 +34,8 @@ PLAIN: Final = 0.8
 """The location is named as the carrier when it has this part of the strongest log evidence."""
 MOSTLY: Final = 0.9
 """Part of the rows that must have been compared with something to say with what."""
+ROUNDING: Final = 1e-5
+"""How far a sum of shares may lie beside 1."""
 VOTING_TICKS: Final = 16
 """The last ticks, whose rows tell which column fits least: the breach may have changed."""
 VOTERS: Final = 20
@@ -148,7 +150,8 @@ class Watch:
         if self.breach is None or self.breach.n_ticks == 0:
             return 0.0
         wealth = float(self.breach.confirmation.sum(dtype=np.float64))
-        return math.log(max(wealth, 1e-30))
+        # What was staked adds up to 1 but for its rounding, which must not look like evidence.
+        return 0.0 if abs(wealth - 1) < ROUNDING else math.log(max(wealth, 1e-30))
 
     @property
     def spoke(self) -> bool | None:
