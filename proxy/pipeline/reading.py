@@ -15,8 +15,9 @@ MAX_PAIRS: Final = 4096
 """Answers that wait for the other model's: seconds of mirrored traffic at full speed."""
 MAX_PAIR_AGE_S: Final = 60.0
 """Longer than any copy may live (`mirror.timeout_s`)."""
-MAX_ASKED_CELLS: Final = 262_144
-"""Cells of questions that wait for the shadow's answer: some ten megabytes."""
+MAX_WAITING_CELLS: Final = 262_144
+"""Cells of questions, and as many of answers, that wait for what the other model answers: some ten
+megabytes each."""
 
 Compare: TypeAlias = Callable[[Pair], Compared]
 """Says how far the answers of a pair lie apart: once, for all who ask."""
@@ -34,9 +35,9 @@ class Reading:
         self._compare = compare
         self._meter = meter
         self._keeper = keeper
-        self._joiner = PairJoiner(MAX_PAIRS, MAX_PAIR_AGE_S)
+        self._joiner = PairJoiner(MAX_PAIRS, MAX_WAITING_CELLS, MAX_PAIR_AGE_S)
         self._repeats = Repeats(MAX_PAIRS)
-        self._cases = CaseJoiner(MAX_PAIRS, MAX_ASKED_CELLS, MAX_PAIR_AGE_S)
+        self._cases = CaseJoiner(MAX_PAIRS, MAX_WAITING_CELLS, MAX_PAIR_AGE_S)
 
     def take(
         self, capture: Capture, *, has_shadow: bool
@@ -59,7 +60,9 @@ class Reading:
                 if has_shadow:
                     self._cases.ask(read)
                 continue
-            compared = self._pair(read, capture.exchange)
+            # Without a shadow an answer waits for nobody; a late copy may still find its half.
+            is_copy = capture.exchange.pair_id is not None
+            compared = self._pair(read, capture.exchange) if has_shadow or is_copy else None
             if compared is not None:
                 yield compared
             case = self._cases.answer(read, capture.exchange, asked)

@@ -86,3 +86,13 @@ def test_an_answer_whose_other_half_does_not_come_is_forgotten() -> None:
     one.expire(100.0)
     found = taken(one, sampled.capture(8, [0.1], pair_id=7))
     assert not [value for value in found if isinstance(value, Compared)]
+
+
+def test_an_answer_waits_for_a_shadow_only_while_there_is_one() -> None:
+    """Else the answers of a minute would be held for nobody; what waited before is still found."""
+    one = reading()
+    taken(one, sampled.capture(7, [0.9]))
+    taken(one, sampled.capture(9, [0.9]), has_shadow=False)
+    late = [sampled.capture(8, [0.1], pair_id=7), sampled.capture(10, [0.1], pair_id=9)]
+    found = taken(one, *late, has_shadow=False)
+    assert [value.pair.pair_id for value in found if isinstance(value, Compared)] == [7]
