@@ -187,7 +187,7 @@ class Notifier:
         while True:
             await asyncio.sleep(self._resend_after_s)
             now = clock.utc_text()
-            for notice in self._outbox.open_notices():
+            for notice in self._outbox.open_notices(receiver.name):
                 try:
                     await self._say_again(msgspec.structs.replace(notice, at_utc=now), receiver)
                 except Exception:

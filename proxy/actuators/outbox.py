@@ -42,6 +42,8 @@ class _Memory(Struct, kw_only=True):
 
     known: list[str] = []
     open: dict[str, Notice] = {}
+    heard: dict[str, tuple[str, ...]] = {}
+    """Who is told each of the open notices."""
     told: dict[str, tuple[str, ...]] = {}
     """Who heard of an incident that is not over."""
 
@@ -107,9 +109,17 @@ class Outbox:
                     log.info("outbox: %s is no receiver any more; not told %s", name, entry.number)
                     self.done(entry, name)
 
-    def open_notices(self) -> tuple[Notice, ...]:
-        """Give the last words on every incident that is not over, for receivers that forget."""
-        return tuple(self._memory.open.values())
+    def open_notices(self, receiver: str) -> tuple[Notice, ...]:
+        """Give the last words on every incident that is not over, for one that forgets.
+
+        Only what it was told: others may be told more, or be called by name.
+        """
+        memory = self._memory
+        return tuple(
+            notice
+            for name, notice in memory.open.items()
+            if receiver in memory.heard.get(name, memory.told.get(notice.incident, ()))
+        )
 
     def told(self, incident: str) -> tuple[str, ...]:
         """Give who heard of an incident that is not over."""
@@ -122,13 +132,17 @@ class Outbox:
         if notice.kind == "resolved":
             for kind in ("firing", "escalation"):
                 memory.open.pop(f"{notice.incident}>{kind}", None)
+                memory.heard.pop(f"{notice.incident}>{kind}", None)
             memory.told.pop(notice.incident, None)
         elif notice.kind != "action":
-            memory.open[f"{notice.incident}>{notice.kind}"] = notice
-            before = memory.told.get(notice.incident, ())
-            memory.told[notice.incident] = tuple(dict.fromkeys((*before, *receivers)))
+            key = f"{notice.incident}>{notice.kind}"
+            memory.open[key] = notice
+            for told, whom in ((memory.heard, key), (memory.told, notice.incident)):
+                told[whom] = tuple(dict.fromkeys((*told.get(whom, ()), *receivers)))
         while len(memory.open) > self._max_waiting:
-            memory.open.pop(next(iter(memory.open)))
+            oldest = next(iter(memory.open))
+            memory.open.pop(oldest)
+            memory.heard.pop(oldest, None)
         while len(memory.told) > self._max_waiting:
             memory.told.pop(next(iter(memory.told)))
         self._write(_MEMORY, msgspec.json.encode(self._memory))

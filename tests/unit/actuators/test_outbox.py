@@ -61,8 +61,8 @@ def test_what_is_remembered_is_bounded(tmp_path: Path) -> None:
     """Ids, open incidents and their listeners do not grow for ever."""
     outbox = Outbox(tmp_path, 3)
     for number in range(6):
-        outbox.put(made.notice(id=f"n{number}", incident=f"i{number}"), (), 0.0)
-    assert [it.incident for it in outbox.open_notices()] == ["i3", "i4", "i5"]
+        outbox.put(made.notice(id=f"n{number}", incident=f"i{number}"), ("one",), 0.0)
+    assert [it.incident for it in outbox.open_notices("one")] == ["i3", "i4", "i5"]
     assert MAX_KNOWN >= 1000
 
 
@@ -74,10 +74,11 @@ def test_an_open_incident_keeps_its_last_words_until_it_is_over(tmp_path: Path) 
     outbox.put(made.notice(id="3", kind="escalation"), ("two",), 0.0)
     outbox.put(made.notice(id="4", kind="action"), ("three",), 0.0)
     later = Outbox(tmp_path, 10)
-    assert [it.id for it in later.open_notices()] == ["2", "3"]
+    assert [it.id for it in later.open_notices("one")] == ["2"]
+    assert [it.id for it in later.open_notices("two")] == ["2", "3"]
     assert later.told("a1/disagreement#1") == ("one", "two")
     later.put(made.notice(id="5", kind="resolved"), (), 0.0)
-    assert later.open_notices() == ()
+    assert later.open_notices("two") == ()
     assert later.told("a1/disagreement#1") == ()
 
 
@@ -113,3 +114,16 @@ def test_receivers_that_are_gone_are_let_go(tmp_path: Path) -> None:
     outbox.keep_only({"one"})
     assert [len(outbox.waiting(name)) for name in ("gone", "one")] == [0, 1]
     assert len(list(tmp_path.glob("*.notice"))) == 1
+
+
+def test_an_open_notice_is_said_again_only_to_who_was_told(tmp_path: Path) -> None:
+    """A call by name, and what is below a receiver's severity, are not its to be told."""
+    outbox = Outbox(tmp_path, 10)
+    outbox.put(made.notice(id="1", kind="firing"), ("chat", "alertmanager"), 0.0)
+    outbox.put(made.notice(id="2", kind="escalation"), ("pager",), 0.0)
+    outbox.put(made.notice(id="3", incident="a1/slow_drift#1"), ("chat",), 0.0)
+    for life in (outbox, Outbox(tmp_path, 10)):
+        said = {
+            name: [it.id for it in life.open_notices(name)] for name in ("alertmanager", "pager")
+        }
+        assert said == {"alertmanager": ["1"], "pager": ["2"]}
