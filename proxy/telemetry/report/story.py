@@ -84,8 +84,8 @@ def marks(told: Chronicle, members: Sequence[Episode]) -> tuple[Mark, ...]:
         name = words.label(one.alarm)
         for at_utc, what in (
             (one.began_utc, "found"),
-            (one.fired_utc, "fires"),
-            (one.ended_utc, "is over"),
+            (one.fired_utc, "fired"),
+            (one.ended_utc, "ended"),
         ):
             if at_utc:
                 found.append(Mark(at_unix_s=unix_s(at_utc), kind="alarm", text=f"{name} {what}"))

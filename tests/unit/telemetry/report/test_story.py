@@ -123,8 +123,8 @@ def test_marks_say_what_changed(incident: Book) -> None:
     marks = story.marks(*told_of(an_end(incident)))
     assert [(one.kind, one.text) for one in marks] == [
         ("alarm", "Input drift found"),
-        ("alarm", "Input drift fires"),
+        ("alarm", "Input drift fired"),
         ("switch", "Traffic goes to stable"),
-        ("alarm", "Input drift is over"),
+        ("alarm", "Input drift ended"),
         ("switch", "Traffic goes to candidate"),
     ]
