@@ -57,7 +57,7 @@ SILENT_TICKS: Final = 10
 """After as many ticks without labels, a breach that lasts is not measured any more."""
 MAX_DELAYS: Final = 20_000
 COVERAGE_EVERY_S: Final = 10.0
-OF_ALL: Final = "this replica"
+OF_ONE: Final = "this replica"
 OF_FLEET: Final = (
     "this replica: figures, coverage, delay and what waits; the fleet: evidence and its streams"
 )
@@ -287,10 +287,15 @@ class LabelQuality:
             # Without labels nothing can confirm a breach, and nothing can end it.
             is_silent = self._losses.silent_ticks > SILENT_TICKS
             return f"{finding.reason}; no label has come since" if is_silent else ""
+        # Labels of answers without a prediction come, and join nothing.
+        trouble = self._labelled[Model.CANDIDATE].picker.trouble
         if self._last_label_s is None:
-            return "no label has come yet: send them with POST /api/v1/labels"
+            return trouble or "no label has come yet: send them with POST /api/v1/labels"
         age_s = now_s - self._last_label_s
-        return f"no label for {age_s / HOUR_S:.0f} hours" if age_s > self._settings.stale_s else ""
+        if age_s <= self._settings.stale_s:
+            return ""
+        silence = f"no label for {age_s / HOUR_S:.0f} hours"
+        return f"{silence}; {trouble}" if trouble else silence
 
     def _why_uncertified(self) -> str:
         if self._misfit:
@@ -319,7 +324,7 @@ class LabelQuality:
             "models": {str(model): one.shown() for model, one in self._labelled.items()},
             "store": self._store.shown() | {"to_be_folded": len(self._losses)},
             "coverage": self._covered(),
-            "of": OF_FLEET if self._is_pooled else OF_ALL,
+            "of": OF_FLEET if self._is_pooled else OF_ONE,
         }
         if Model.CANDIDATE not in watches:
             found["reason"] = self._why_uncertified()

@@ -88,6 +88,21 @@ def test_silence_is_told_and_ends_nothing() -> None:
     assert "POST /api/v1/labels" in fresh.reason
 
 
+def test_a_silence_for_want_of_predictions_says_so() -> None:
+    """The column of the prediction is gone: labels come, and join nothing."""
+    world = World()
+    world.run(20)
+    other = msgspec.structs.replace(output(1, ["1"], "a"), columns=("score",))
+    world.monitor.observe(other)
+    assert world.monitor.judge(world.now_s).verdict is Verdict.OK
+    late = world.monitor.judge(world.now_s + 90_000.0)
+    assert late.verdict is Verdict.UNKNOWN
+    assert late.reason.startswith("no label for 25 hours; which output column")
+    fresh = LabelQuality(LabelSettings(), BENCHMARK, ENGINE)
+    fresh.observe(other)
+    assert "monitors.labels.prediction" in fresh.judge(0.0).reason
+
+
 def test_evidence_and_waiting_predictions_outlive_a_restart() -> None:
     """On another clock: the same evidence, the same figures, and a label that comes later."""
     world = World()
