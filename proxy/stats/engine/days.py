@@ -13,7 +13,8 @@ import numpy as np
 from msgspec import Struct
 
 from proxy.stats.engine.e_detector import Singles
-from proxy.stats.engine.watch import Watch, WholeDay
+from proxy.stats.engine.history import WholeDay
+from proxy.stats.engine.watch import Watch
 from proxy.units import DAY_S, HOUR_S
 
 GAP_S: Final = HOUR_S

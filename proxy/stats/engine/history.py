@@ -6,6 +6,7 @@ losing it costs a picture, not an alarm.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -17,6 +18,15 @@ from proxy.stats.engine.e_detector import Layout, Singles
 FINE_TICKS: Final = 64
 COARSE_SUMS: Final = 15
 """With the fine ticks: the last 64 ticks one by one, and up to 960 older ones in 15 sums."""
+
+
+@dataclass(frozen=True, slots=True)
+class WholeDay:
+    """The last day of a stream that is counted by whole days."""
+
+    counts: Floats
+    """float array [bins]."""
+    n_ticks: int
 
 
 class CountHistory:

@@ -11,10 +11,11 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
+from proxy.stats.engine.breach import Breach
 from proxy.stats.engine.e_detector import EDetector, Singles
 from proxy.stats.engine.recovery import Recovery
 from proxy.stats.engine.streams import WatchedStream
-from proxy.stats.engine.watch import Breach, Watch
+from proxy.stats.engine.watch import Watch
 
 _FINGERPRINTS: Final[WeakKeyDictionary[Watch, bytes]] = WeakKeyDictionary()
 """What a watch was certified with never changes, and evidence is saved every few seconds."""
@@ -33,7 +34,7 @@ class _Recovery(Struct, frozen=True):
 class _Breach(Struct, frozen=True):
     n_ticks: int
     onset: int
-    confirmation: bytes
+    stakes: bytes
     fresh: bytes
     recoveries: tuple[_Recovery, ...]
 
@@ -81,7 +82,7 @@ def save(watch: Watch) -> bytes:
         else _Breach(
             breach.n_ticks,
             breach.onset,
-            breach.confirmation.tobytes(),
+            breach.stakes.tobytes(),
             breach.fresh.wealth.tobytes(),
             tuple(_pack(stream, recovery) for stream, recovery in breach.recoveries.items()),
         ),
@@ -100,7 +101,7 @@ def load(watch: Watch, raw: bytes) -> bool:
         return False
     breach = state.breach
     if breach is not None and (
-        len(breach.confirmation) != size or len(breach.fresh) != size or not breach.recoveries
+        len(breach.stakes) != size or len(breach.fresh) != size or not breach.recoveries
     ):
         return False
     watch.detector.wealth = _singles(state.wealth)
@@ -154,8 +155,8 @@ def _unpack(detector: EDetector, saved: _Breach) -> Breach:
         )
         for item in saved.recoveries
     }
-    confirmation = _singles(saved.confirmation)
-    return Breach(saved.n_ticks, saved.onset, confirmation, fresh, recoveries)
+    stakes = _singles(saved.stakes)
+    return Breach(saved.n_ticks, saved.onset, stakes, fresh, recoveries)
 
 
 def _singles(raw: bytes) -> Singles:

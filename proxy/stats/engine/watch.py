@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -18,14 +18,19 @@ import numpy as np
 from proxy.stats.basis.demands import Certainty
 from proxy.stats.basis.functionals import Bins, Floats
 from proxy.stats.engine.blame import Suspect, e_bh, explained, with_members
+from proxy.stats.engine.breach import Breach, stakes_of
 from proxy.stats.engine.e_detector import EDetector, Layout, Singles
-from proxy.stats.engine.history import FINE_TICKS, CountHistory, ExpectedCounts, onset_ticks
-from proxy.stats.engine.recovery import Recovery, recovery_of
+from proxy.stats.engine.history import (
+    FINE_TICKS,
+    CountHistory,
+    ExpectedCounts,
+    WholeDay,
+    onset_ticks,
+)
+from proxy.stats.engine.recovery import recovery_of
 from proxy.stats.engine.streams import WatchedStream
 
 MAX_BLAMED: Final = 16
-PRIOR_PART: Final = 0.1
-"""Part of the confirmation that is bet on all streams alike, in case the blame was wrong."""
 RECOVERING: Final = math.log(10)
 """Below this recovery has not begun: evidence of another breach is counted from here on."""
 CALM: Final = 0.75
@@ -34,45 +39,10 @@ PLAIN: Final = 0.8
 """The location is named as the carrier when it has this part of the strongest log evidence."""
 MOSTLY: Final = 0.9
 """Part of the rows that must have been compared with something to say with what."""
-ROUNDING: Final = 1e-5
-"""How far a sum of shares may lie beside 1."""
 VOTING_TICKS: Final = 16
 """The last ticks, whose rows tell which column fits least: the breach may have changed."""
 VOTERS: Final = 20
 """Fewer rows name nobody."""
-LARGEST_CONFIRMATION: Final = 1e9
-
-
-@dataclass(slots=True)
-class Breach:
-    """What is known about the breach that lasts."""
-
-    n_ticks: int
-    """Ticks since the evidence crossed the threshold."""
-    onset: int
-    """Ticks since the estimated onset."""
-    confirmation: Singles
-    """float array [bets]: wealth on data after the breach."""
-    fresh: EDetector
-    """Evidence since recovery last had not begun: what remains when the breach is over."""
-    recoveries: dict[int, Recovery] = field(default_factory=dict)
-    """By blamed stream, the strongest first."""
-    carriers: dict[int, int] = field(default_factory=dict)
-    """By blamed stream: the functional that carried the evidence when it was last bad."""
-    n_recovering: int = 0
-    """Ticks since recovery began."""
-    spoke: bool | None = None
-    """Whether the last tick raised the confirmation, before its bound. `None`: the streams to blame
-    had no rows."""
-
-
-@dataclass(frozen=True, slots=True)
-class WholeDay:
-    """The last day of a stream that is counted by whole days."""
-
-    counts: Floats
-    """float array [bins]."""
-    n_ticks: int
 
 
 class Watch:
@@ -147,11 +117,7 @@ class Watch:
     @property
     def confirmation(self) -> float:
         """The log e-value of the data after the breach; 0 without a breach."""
-        if self.breach is None or self.breach.n_ticks == 0:
-            return 0.0
-        wealth = float(self.breach.confirmation.sum(dtype=np.float64))
-        # What was staked adds up to 1 but for its rounding, which must not look like evidence.
-        return 0.0 if abs(wealth - 1) < ROUNDING else math.log(max(wealth, 1e-30))
+        return 0.0 if self.breach is None else self.breach.confirmation()
 
     @property
     def spoke(self) -> bool | None:
@@ -243,11 +209,8 @@ class Watch:
 
     def _begin(self) -> None:
         """Latch a breach: fix whom to blame, what to confirm and what recovery would mean."""
-        wealth = self.detector.wealth
-        weights = self.layout.bet_weights
-        posterior = weights * wealth
-        posterior = (1 - PRIOR_PART) * posterior / posterior.sum() + PRIOR_PART * weights
-        breach = Breach(0, 1, posterior.astype(np.float32), self.detector.sibling())
+        stakes = stakes_of(self.layout, self.detector.wealth)
+        breach = Breach(0, 1, stakes, self.detector.sibling())
         strongest = self.strongest()
         score = self.score(strongest)
         breach.onset = onset_ticks(self.history.ticks(self.layout.bins[strongest]), score)
@@ -262,11 +225,7 @@ class Watch:
         breach.onset += 1
         breach.spoke = None
         if any(counts[self.layout.bins[stream]].any() for stream in breach.recoveries):
-            grown = breach.confirmation * np.exp(factors)
-            # At the bound the sum only wavers: the clearest breach would never seem to go on.
-            before = breach.confirmation.sum(dtype=np.float64)
-            breach.spoke = bool(grown.sum(dtype=np.float64) > before)
-            breach.confirmation = np.minimum(grown, np.float32(LARGEST_CONFIRMATION))
+            breach.hear(factors)
         for stream, recovery in breach.recoveries.items():
             moved = 0.0
             if self.streams[stream] is not self.certified[stream]:
