@@ -28,7 +28,7 @@ MAX_SHARE_BYTES: Final = 2**20
 MAX_TICK_BYTES: Final = 2**25
 """All that is kept of one tick: more is not read."""
 KEPT_TICKS: Final = 30
-"""A key lives for as many ticks, and at least a minute."""
+"""A key lives for as many ticks after those of the lag, and at least a minute."""
 ALIVE_TICKS: Final = 6
 """A replica is counted for as many ticks after it last published."""
 CLOSED: Final = b"closed"
@@ -89,7 +89,8 @@ class Store:
         self._everyone = f"{prefix}:replicas"
         self._alike = f"{prefix}:{layout[:16]}:replicas"
         self._ticks = f"{prefix}:{layout[:16]}:tick"
-        self._ttl_ms = int(1000 * max(60.0, KEPT_TICKS * tick_s))
+        kept_ticks = KEPT_TICKS + settings.lag_ticks
+        self._ttl_ms = int(1000 * max(60.0, kept_ticks * tick_s))
         self._alive_s = ALIVE_TICKS * tick_s
         self._redis = _connect(settings)
 

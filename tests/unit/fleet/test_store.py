@@ -101,6 +101,28 @@ def test_every_key_expires(with_small: Tell) -> None:
     with_small(leave)
 
 
+def test_counts_outlive_the_lag_after_which_they_are_asked_for(with_small: Tell) -> None:
+    """With the longest lag, too: they are collected just before they are folded."""
+
+    async def wait(server: Any, port: int) -> None:
+        ours = door(port, lag_ticks=30)
+        await ours.publish(TICK, Share(counts=b"a"))
+        await ours.collect(TICK, read)
+        assert min(server.expiries.values()) == 60_000
+        slow = Store(
+            FleetSettings(url=f"redis://127.0.0.1:{port}", name="slow", lag_ticks=30),
+            "a",
+            LAYOUT,
+            tick_s=10.0,
+        )
+        await slow.publish(TICK, Share(counts=b"a"))
+        assert max(server.expiries.values()) >= 40 * 10_000
+        for one in (ours, slow):
+            await one.close()
+
+    with_small(wait)
+
+
 def test_damaged_shares_are_left_out_by_everybody(with_small: Tell) -> None:
     """What cannot be read is in nobody's sum and is counted; a list of strangers does no harm."""
 
