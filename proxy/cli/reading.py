@@ -23,6 +23,7 @@ from proxy.cli.common import (
     say_json,
 )
 
+STANDARD_OUTPUT = Path("-")
 WITHOUT = "--journal FILE reads the journal.jsonl of its state.dir instead"
 
 JournalFile = Annotated[
@@ -136,7 +137,8 @@ def report(
         fail(f"{error}; {WITHOUT}")
     except AdminError as error:
         fail(str(error))
-    complain(f"written: {output}; open it in a browser")
+    if output != STANDARD_OUTPUT:
+        complain(f"written: {output}; open it in a browser")
 
 
 def replay(
@@ -192,4 +194,5 @@ def samples(
         write(rows, output)
     except AdminError as error:
         fail(str(error))
-    complain(f"{len(rows)} rows written to {output}")
+    whereto = "standard output" if output == STANDARD_OUTPUT else output
+    complain(f"{len(rows)} rows written to {whereto}")

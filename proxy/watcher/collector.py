@@ -137,11 +137,13 @@ class Collector:
             raise DeskError(400, "bad_rows", message, '{"rows": 5000}')
         if order.rows and self._order.rows and now_s - self._asked_s < BUSY_S:
             message = f"{self._order.by} collects {self._order.rows:,} rows already."
-            raise DeskError(409, "busy", message, 'Wait, or end it with {"rows": 0}.')
+            raise DeskError(409, "busy", message, 'Wait until that ends; {"rows": 0} ends it.')
         if order.rows and firing and not order.force:
             named = ", ".join(firing)
             message = f"{named} fires: a reference of this traffic would certify the fault."
-            raise DeskError(409, "alarm_fires", message, 'Wait, or send "force": true.')
+            raise DeskError(
+                409, "alarm_fires", message, 'Wait, or force it (`learn --force`, "force": true).'
+            )
         self._end(order.by, order.why or "no longer wanted")
         self._order = order
         self._asked_s = now_s

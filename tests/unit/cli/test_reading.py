@@ -58,6 +58,9 @@ def test_a_journal_alone_gives_a_report(tmp_path: Path, typed: Typed, journal: P
     assert text.startswith("<!doctype html>")
     assert text.rstrip().endswith("</html>")
     assert page.stat().st_mode & 0o077 == 0
+    answer = typed("report", "input_drift", "--journal", journal, "-o", "-")
+    assert answer.stdout.startswith("<!doctype html>")
+    assert answer.stderr == ""
 
 
 def test_an_alarm_and_a_decision_are_explained_from_a_journal(typed: Typed, journal: Path) -> None:
