@@ -79,7 +79,7 @@ def build_profile(
     n = max((one.n for one in profiles), default=n)
     multivariate = build_multivariate(columns, profiles, ordered=ordered)
     seasons, notes = _seasons(columns, profiles, multivariate, times_s)
-    seasonal = set() if seasons is None else {one.name for one in seasons.columns}
+    seasonal = frozenset[str]() if seasons is None else seasons.names()
     warnings = [*_warn_of_size(n), *notes]
     for column in profiles:
         warnings += _warn_of(column, is_seasonal=column.name in seasonal)

@@ -132,13 +132,12 @@ def about_seasons(times_s: Sequence[float], seasons: Seasons | None) -> list[str
         "watched against its own hour"
         for one in named
     ]
-    texts += [
-        f"{one.name} is a clock: watched by whole days, {one.days} of which are certified"
-        for one in seasons.clocks[:MAX_NAMED]
-    ]
     if len(seasons.columns) > MAX_NAMED:
         texts.append(f"so are {len(seasons.columns) - MAX_NAMED} more columns")
-    return texts
+    return texts + [
+        f"{one.name} is a clock: watched by whole days, {one.days} of which are certified"
+        for one in seasons.clocks
+    ]
 
 
 def trouble_of(seasons: Seasons, columns: Sequence[ColumnProfile]) -> str:
