@@ -244,7 +244,7 @@ def _show(watch: ProfileWatch, shown: Subject, start: int, n: int) -> None:
 def _warn_of_dependence(profile: Profile) -> list[str]:
     """Say which columns have a reference that is worth few independent rows."""
     few: list[str] = []
-    for column in profile.columns:
+    for column in within_hours(profile.columns, profile.seasons):
         location = (column.design_effects or {}).get("location", 1.0)
         if location > 1 and column.n / location < FEW_INDEPENDENT:
             few.append(f"{column.name} ({column.n / location:,.0f})")

@@ -13,6 +13,7 @@ from proxy.stats.engine.streams import watch_columns
 from proxy.stats.promise.resampling import Subject
 from proxy.stats.promise.self_test import SelfTest, detectable, rows_needed, self_test
 from proxy.stats.reference.profile import build_profile
+from proxy.units import DAY_S, HOUR_S
 
 RULE = DriftRule(tolerance=Tolerance(effect=0.1, unmeasured_design_effect=1.0))
 CERTAINTY = Certainty(run_length_ticks=525_600.0)
@@ -110,3 +111,22 @@ def test_empty_reference_is_no_error() -> None:
     """Nothing in, nothing promised."""
     result = examined({}, ordered=True)
     assert (result.detectable, result.halves_ticks, result.replayed) == ((), 0, None)
+
+
+def test_a_clock_is_judged_by_its_days_and_not_replayed_in_blocks() -> None:
+    """Twelve days of an hour: no false alarm in blocks, and no complaint that hours are alike."""
+    rng = np.random.default_rng(1)
+    times = np.sort(rng.uniform(0, 12 * DAY_S, 6000))
+    columns: dict[str, list[Scalar]] = {
+        "hour": (np.floor(times / HOUR_S) % 24).tolist(),
+        "x": rng.normal(size=6000).tolist(),
+    }
+    profile = build_profile(columns, rng, ordered=True, times_s=times.tolist())
+    assert profile.seasons is not None
+    assert [clock.name for clock in profile.seasons.clocks] == ["hour"]
+    reference = Subject(columns=columns, profile=profile, times_s=times.tolist())
+    found = self_test(reference, rng, RULE, CERTAINTY, lambda: None)
+    assert found.warnings == ()
+    assert found.replayed is not None
+    assert found.replayed.alarms == 0
+    assert {one.column: one.rows is not None for one in found.detectable}["hour"]
