@@ -50,7 +50,7 @@ class LossWatch:
         self._paired: PairedLosses | None = None
         if self.knows_both:
             candidate, stable = (certified[model.value] for model in Model)
-            self._paired = PairedLosses(candidate, stable, certainty)
+            self._paired = PairedLosses(candidate, stable, tolerance, certainty)
         self._abreast = Abreast()
         self._queue: list[tuple[float, int, Model, Scored, int | None]] = []
         """Time of the prediction, number, model, row, and the bin of both losses where known."""

@@ -94,15 +94,24 @@ def _residual_steps(loss: ColumnProfile) -> Steps:
 class PairedLosses:
     """Rows that both models answered, by the losses of both."""
 
-    def __init__(self, candidate: Quality, stable: Quality, certainty: Certainty) -> None:
-        """Compare two models whose quality was certified."""
+    def __init__(
+        self, candidate: Quality, stable: Quality, tolerance: Tolerance, certainty: Certainty
+    ) -> None:
+        """Compare two models whose quality was certified.
+
+        Losses that come in bursts at one model do so at both: as many rows count as one as at the
+        model where they depend more on each other.
+        """
+        unmeasured = tolerance.unmeasured_design_effect
+        self._design = max(one.design_effect or unmeasured for one in (candidate, stable))
         self._steps = (steps_of(candidate), steps_of(stable))
         left, right = self._steps
         self._gaps = (left.values[:, None] - right.values[None, :]).ravel()
-        self.watch = Watch((self._stream(min(candidate.n, stable.n)),), certainty)
+        stream = self._stream(min(candidate.n, stable.n), tolerance)
+        self.watch = Watch((stream,), certainty)
         """Holds the counts, and can be pooled; its evidence is not asked for."""
 
-    def _stream(self, n: int) -> WatchedStream:
+    def _stream(self, n: int, tolerance: Tolerance) -> WatchedStream:
         left, right = self._steps
         masses = np.outer(left.masses, right.masses).ravel()
         widest = max(float(np.abs(self._gaps).max()), 1e-300)
@@ -112,15 +121,14 @@ class PairedLosses:
             values=(1 + self._gaps / widest) / 2,
             applies=np.ones(len(masses), dtype=np.bool_),
         )
-        tolerance = Tolerance(effect=0.1, worse_only=True)
         return WatchedStream(
             name=NAME,
             weight=1.0,
             masses=masses,
             n_reference=n,
             functionals=(functional,),
-            table=bet_table((functional,), masses, n, {}, tolerance),
-            design_effects=(1.0,),
+            table=bet_table((functional,), masses, n, {NAME: self._design}, tolerance),
+            design_effects=(self._design,),
             bin_names=tuple(
                 f"{i} and {j}" for i in range(len(left.values)) for j in range(len(right.values))
             ),
@@ -150,7 +158,7 @@ class PairedLosses:
         left, right = self._steps
         gap = float(counts @ self._gaps) / n
         variance = float(counts @ (self._gaps - gap) ** 2) / n
-        low, high = mean_interval(gap, variance, n)
+        low, high = mean_interval(gap, variance, n / self._design)
         apart = left.certified - right.certified
         by_step = counts.reshape(len(left.values), len(right.values)) / n
         lost = float(by_step.sum(axis=1) @ left.values) - left.certified

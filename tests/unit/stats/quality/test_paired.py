@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from proxy.records import Verdict
-from proxy.stats.basis.demands import Certainty
+from proxy.stats.basis.demands import Certainty, Tolerance
 from proxy.stats.quality.certified_quality import Quality, build_quality
 from proxy.stats.quality.measures import Scored, score_row
 from proxy.stats.quality.paired import BEYOND, N_STEPS, PairedLosses, steps_of
@@ -15,6 +17,7 @@ from proxy.stats.quality.target import Answer, Target, TargetKind
 CLASS = Target(kind=TargetKind.CLASS, column="prediction")
 NUMBER = Target(kind=TargetKind.NUMBER, column="prediction")
 CERTAINTY = Certainty(run_length_ticks=1e6)
+INDEPENDENT = Tolerance(effect=0.05, unmeasured_design_effect=1.0, worse_only=True)
 N = 400
 
 
@@ -69,9 +72,14 @@ def test_residuals_of_few_values_have_as_many_steps() -> None:
     assert steps.place(residual(0.0)) < steps.place(residual(1.0)) < steps.place(residual(2.0))
 
 
-def paired(candidate: Quality, stable: Quality, rows: list[tuple[Scored, Scored]]) -> PairedLosses:
+def paired(
+    candidate: Quality,
+    stable: Quality,
+    rows: list[tuple[Scored, Scored]],
+    tolerance: Tolerance = INDEPENDENT,
+) -> PairedLosses:
     """Give the counts of these rows, one tick each ten of them."""
-    found = PairedLosses(candidate, stable, CERTAINTY)
+    found = PairedLosses(candidate, stable, tolerance, CERTAINTY)
     for place, pair in enumerate(rows):
         found.count(found.place(*pair))
         if place % 10 == 9:
@@ -117,3 +125,16 @@ def test_only_the_last_ticks_count_and_few_rows_tell_nothing() -> None:
     assert found.shared(N // 10) is Verdict.OK
     assert found.shared(2) is Verdict.UNKNOWN
     assert found.shared(0) is Verdict.UNKNOWN
+
+
+def test_rows_that_depend_on_each_other_count_as_fewer() -> None:
+    """What is clear in independent rows is not in rows of which twenty count as one."""
+    rng = np.random.default_rng(5)
+    rows = [
+        (answered(right=bool(left >= 0.3)), answered(right=bool(right >= 0.1)))
+        for left, right in rng.random((N, 2))
+    ]
+    assert paired(classifier(0.1), classifier(0.1), rows).shared(N // 10) is Verdict.OK
+    dependent = replace(INDEPENDENT, unmeasured_design_effect=20.0)
+    found = paired(classifier(0.1), classifier(0.1), rows, dependent)
+    assert found.shared(N // 10) is Verdict.UNKNOWN
