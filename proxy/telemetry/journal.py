@@ -163,6 +163,8 @@ class Journal:
 
     def _write_waiting(self) -> None:
         try:
+            if self._file is not None and not self._is_in_place(self._file):
+                self._release()
             if self._file is None:
                 self._open()
             while (line := next(iter(self._waiting), None)) is not None:
@@ -178,6 +180,13 @@ class Journal:
             self._release()
         else:
             self.trouble = ""
+
+    def _is_in_place(self, file: int) -> bool:
+        """Tell whether the open file is still the one under the path: people archive and remove."""
+        try:
+            return os.path.samestat(os.fstat(file), self.path.stat())
+        except FileNotFoundError:
+            return False
 
     def _open(self) -> None:
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC

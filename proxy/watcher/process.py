@@ -77,6 +77,8 @@ class Watcher:
         config = loaded.config
         state_dir = loaded.state_dir
         state_dir.mkdir(parents=True, exist_ok=True)
+        # Whoever removes the state while a sidecar runs removes the folder of its sockets too.
+        run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._loaded = loaded
         self._run_dir = run_dir
         self._pulse_fd = pulse_fd

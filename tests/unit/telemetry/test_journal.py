@@ -218,6 +218,23 @@ def test_a_rotated_file_is_remembered_from_its_first_whole_line(tmp_path: Path) 
     assert [entry["n"] for entry in Journal(path).tail(9)] == [7, 8, 9]
 
 
+@pytest.mark.parametrize("is_archived", [True, False])
+def test_a_file_that_was_taken_away_is_begun_anew(tmp_path: Path, *, is_archived: bool) -> None:
+    """Archived or removed: what comes next stands under the path, and the chain goes on."""
+    path = tmp_path / "j"
+    journal = filled(path, 3)
+    if is_archived:
+        path.rename(tmp_path / "archived")
+    else:
+        path.unlink()
+    for _ in range(2):
+        journal.append("note", {}, UTC)
+    assert [entry.n for entry in read(path)] == [4, 5]
+    assert verify(path).ok
+    if is_archived:
+        assert verify(tmp_path / "archived").n_entries == 3
+
+
 def test_two_processes_do_not_mix_their_lines(tmp_path: Path) -> None:
     """A second writer of the same file keeps its entries in memory and says why."""
     first = filled(tmp_path / "j", 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -59,6 +60,18 @@ def test_it_answers_and_ends_with_zero(make_watcher: MakeWatcher) -> None:
     )
     assert first["kind"] == "start"
     assert (watcher._loaded.state_dir / "watcher.state").exists()
+
+
+def test_a_state_that_was_removed_under_it_is_begun_anew(
+    make_watcher: MakeWatcher, tmp_path: Path
+) -> None:
+    """The folder of the sockets lies in it; relays come back to the same paths."""
+    given = make_watcher()
+    given._journal.close()
+    shutil.rmtree(given._loaded.state_dir)
+    fresh = Watcher(given._loaded, tmp_path / "gone" / "run", None, given._writer)
+    assert lived(fresh, nothing) == 0
+    assert (given._loaded.state_dir / "watcher.state").exists()
 
 
 def test_an_order_over_the_socket_outlives_the_process(make_watcher: MakeWatcher) -> None:
