@@ -2,7 +2,8 @@
 
 A line names a request by `id` (an id that the client knows; `ID#k` is its row k) or by `row` (its
 number in the file of recorded requests, from 0), and says what turned out to be true in `label` (or
-`truth`), maybe with `at_utc`, the time when it became known. Used by `stablehand labels` and by
+`truth`), maybe with `at_utc`, the time when it became known. In CSV an empty cell, NA, NaN, null or
+none is no outcome yet, in JSON null. Used by `stablehand labels` and by
 `stablehand certify --labels`. Nothing is sent or compared here.
 """
 

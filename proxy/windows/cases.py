@@ -50,7 +50,8 @@ class CaseJoiner:
             asked = self._asked.get(exchange.pair_id)
             # One question has one shadow answer: a second one is a copy of the report.
             self._forget(exchange.pair_id)
-        if asked is None or asked.n != output.n:
+        # As many rows of another number of rows are others of them: batches are thinned evenly.
+        if asked is None or (asked.n, asked.share) != (output.n, output.share):
             return None
         return Case(input=asked, output=output)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 import made
 from proxy.records import Exchange, Model, Position, Rows, Side
 from proxy.windows.cases import CaseJoiner
@@ -52,6 +54,10 @@ def test_unequal_rows_are_no_case() -> None:
     joiner = CaseJoiner(8, 100, 60.0)
     assert joiner.answer(rows(1, Side.OUTPUT, n=1), exchange(1), rows(1, Side.INPUT)) is None
     assert joiner.answer(rows(1, Side.OUTPUT), exchange(1), None) is None
+    thinned = msgspec.structs.replace(rows(1, Side.INPUT), share=0.5)
+    assert joiner.answer(rows(1, Side.OUTPUT), exchange(1), thinned) is None
+    both = msgspec.structs.replace(rows(1, Side.OUTPUT), share=0.5)
+    assert joiner.answer(both, exchange(1), thinned) is not None
 
 
 def test_memory_is_bounded_by_count_cells_and_age() -> None:
