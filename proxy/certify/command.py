@@ -47,9 +47,7 @@ def run(order: Order, output: Path, console: Console) -> Benchmark:
     Raises:
         CertifyError: see `certify`, or the benchmark cannot be written.
     """
-    # Said before the models are driven for a minute, not after.
-    if not output.parent.is_dir():
-        raise CertifyError(f"{output}: the folder does not exist; make it, or choose another -o")
+    check_place(output)
     columns = (
         TextColumn("{task.description:<36}"),
         BarColumn(),
@@ -62,6 +60,18 @@ def run(order: Order, output: Path, console: Console) -> Benchmark:
     show(benchmark, console)
     tell_next(output, console)
     return benchmark
+
+
+def check_place(output: Path) -> None:
+    """Look whether a file can go there: said before the models are driven for a minute, not after.
+
+    Raises:
+        CertifyError: there is no such folder, or a folder of this name.
+    """
+    if not output.parent.is_dir():
+        raise CertifyError(f"{output}: the folder does not exist; make it, or choose another -o")
+    if output.is_dir():
+        raise CertifyError(f"{output} is a folder; name the file, as {output / 'benchmark.json'}")
 
 
 def write(benchmark: Benchmark, output: Path) -> str:

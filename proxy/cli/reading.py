@@ -81,6 +81,7 @@ def _of_alarm(
 
     if journal is not None:
         report = reports.from_journal(journal, AlarmName(name))
+        _tell_broken(journal)
     else:
         report = asyncio.run(reports.fetch(admin, token, AlarmName(name)))
     return encode(report), alarm_lines(report)
@@ -98,10 +99,20 @@ def _of_decision(
 
     if journal is not None:
         entries = reports.read_journal(journal)
+        _tell_broken(journal)
     else:
         entries = asyncio.run(reports.fetch_journal(admin, token))
     why = decisions.explain(entries, subject)
     return encode(why), decision_lines(why)
+
+
+def _tell_broken(journal: Path) -> None:
+    """Tell beside the output that a journal was changed, or lost entries."""
+    from proxy.commands.reports import chain_trouble
+
+    trouble = chain_trouble(journal)
+    if trouble:
+        complain(f"note: the journal's chain is broken: {trouble}")
 
 
 def report(
@@ -130,6 +141,7 @@ def report(
     try:
         if journal is not None:
             body = document(reports.from_journal(journal, name)).body
+            _tell_broken(journal)
         else:
             body = asyncio.run(reports.fetch_page(admin, token, name))
         save(body, output)
@@ -151,22 +163,22 @@ def replay(
 
     It says why it was decided so; with `--config`, what other rules would have done.
     """
+    from proxy.commands.console import AdminError
+    from proxy.commands.reports import open_journal
     from proxy.recording import Settings
     from proxy.replay import ReplayError, show
     from proxy.replay import replay as rerun
-    from proxy.telemetry.journal import read, verify
 
     rules = None
     if config is not None:
         other = read_config(config).config
         rules = Settings(alarms=other.alarms, policy=other.policy)
-    if not journal.is_file():
-        fail(f"{journal}: there is no such journal; it is journal.jsonl in state.dir", BAD_USAGE)
-    checked = verify(journal)
-    if not checked.ok:
-        say(f"note: the journal's chain is broken: {checked.trouble}")
     try:
-        story = rerun(read(journal), rules)
+        entries = open_journal(journal)
+        _tell_broken(journal)
+        story = rerun(entries, rules)
+    except AdminError as error:
+        fail(str(error), BAD_USAGE)
     except ReplayError as error:
         fail(str(error))
     for line in show(story):

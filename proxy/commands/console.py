@@ -76,20 +76,25 @@ async def ask(
             raw = await answer.read()
             if answer.ok:
                 return raw
+    except aiohttp.InvalidURL as error:
+        raise AdminError(f"--admin {admin!r} is no address: give http://HOST:PORT") from error
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
         why = str(error) or type(error).__name__
         raise NobodyThereError(
             f"{admin} does not answer ({why}); is stablehand running? --admin names another door"
         ) from error
-    raise AdminError(_refusal(answer.status, raw))
+    raise AdminError(_refusal(admin, answer.status, raw))
 
 
-def _refusal(status: int, raw: bytes) -> str:
+def _refusal(admin: str, status: int, raw: bytes) -> str:
     try:
         error = json.loads(raw)["error"]
         return f"refused ({status}): {error['message']} {error['hint']}".strip()
-    except (ValueError, KeyError, TypeError):
-        return f"refused ({status})"
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return (
+            f"refused ({status}): {admin} answers, but not as the admin door of a stablehand of "
+            "this version; --admin names another"
+        )
 
 
 async def order(admin: str, token: str, what: str, body: dict[str, str]) -> dict[str, object]:

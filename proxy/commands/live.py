@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from proxy import clock
-from proxy.certify.command import Bars, show, tell_next, write
+from proxy.certify.command import Bars, check_place, show, tell_next, write
 from proxy.certify.files import CertifyError
 from proxy.certify.live import Lately, certify_lately
 from proxy.commands.console import AdminError, ask
@@ -91,8 +91,7 @@ async def learn(wish: Wish, output: Path, console: Console) -> None:
         AdminError: nobody answers, the sidecar refuses, forgot, or an alarm fired meanwhile.
         CertifyError: nothing could be read, or the benchmark cannot be written.
     """
-    if not output.parent.is_dir():
-        raise CertifyError(f"{output}: the folder does not exist; make it, or choose another -o")
+    check_place(output)
     columns = (TextColumn("{task.description:<36}"), BarColumn(), MofNCompleteColumn())
     # Outside of what is cleared away below: a refusal must not end somebody else's collection.
     await _order(wish, wish.rows, wish.why)

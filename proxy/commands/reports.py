@@ -6,6 +6,8 @@ when the pod is long gone. What a report is and how it looks is `telemetry.repor
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import urlencode
@@ -58,12 +60,40 @@ def read_journal(path: Path) -> list[Entry]:
     """Give the entries of a journal file and of those it was rotated to, oldest first.
 
     Raises:
-        AdminError: there is no such file, or it cannot be read.
+        AdminError: there is no such file, it cannot be read, or is something else.
+    """
+    return list(open_journal(path))
+
+
+def open_journal(path: Path) -> Iterator[Entry]:
+    """Read a journal one entry after the other, the first of them now.
+
+    Raises:
+        AdminError: see `read_journal`.
     """
     if not path.is_file():
         raise AdminError(f"{path}: there is no such journal; it is journal.jsonl in state.dir")
     try:
-        return list(read(path))
+        entries = read(path)
+        first = next(entries, None)
+        if first is None:
+            what = (
+                "no line of it is an entry of a journal" if path.stat().st_size else "it is empty"
+            )
+            raise AdminError(f"{path}: {what}; the journal is journal.jsonl in state.dir")
+        return chain((first,), entries)
+    except OSError as error:
+        raise AdminError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def chain_trouble(path: Path) -> str:
+    """Say where a journal was changed, or lost entries; empty when its chain is whole.
+
+    Raises:
+        AdminError: it cannot be read.
+    """
+    try:
+        return verify(path).trouble
     except OSError as error:
         raise AdminError(f"{path} cannot be read: {error.strerror}") from error
 
@@ -75,10 +105,10 @@ def from_journal(path: Path, alarm: AlarmName | None) -> IncidentReport:
         AdminError: the file cannot be read, or nothing in it can be reported on.
     """
     entries = read_journal(path)
-    checked = verify(path)
-    chain = "whole" if checked.ok else f"broken: {checked.trouble}"
+    trouble = chain_trouble(path)
+    state = f"broken: {trouble}" if trouble else "whole"
     live = Live(
-        made_utc=clock.utc_text(), provenance=(("journal file", path.name), ("hash chain", chain))
+        made_utc=clock.utc_text(), provenance=(("journal file", path.name), ("hash chain", state))
     )
     try:
         return build(entries, alarm, live)

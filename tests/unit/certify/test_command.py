@@ -75,6 +75,8 @@ def test_a_missing_folder_is_told_before_anything_is_measured(tmp_path: Path) ->
         reference=tmp_path / "absent.csv",
         requests=tmp_path / "absent.jsonl",
     )
+    with pytest.raises(CertifyError, match=r"is a folder; name the file"):
+        run(order, tmp_path, Console(file=StringIO()))
     with pytest.raises(CertifyError, match="the folder does not exist"):
         run(order, tmp_path / "nowhere" / "benchmark.json", Console(file=StringIO()))
 

@@ -48,6 +48,18 @@ def test_replaying_a_journal_that_is_not_there_is_one_line(
     )
 
 
+def test_a_journal_that_was_changed_is_told_beside_what_it_says(
+    typed: Typed, journal: Path
+) -> None:
+    """By every command that reads it; what is on standard output stays what was asked for."""
+    lines = journal.read_text("utf-8").splitlines(keepends=True)
+    journal.write_text("".join([*lines[:2], *lines[3:]]), "utf-8")
+    for words in (("explain", "input_drift", "--journal", journal), ("replay", journal)):
+        answer = typed(*words)
+        assert answer.stderr.startswith("note: the journal's chain is broken: journal.jsonl line 3")
+        assert "chain" not in answer.stdout
+
+
 def test_a_journal_alone_gives_a_report(tmp_path: Path, typed: Typed, journal: Path) -> None:
     """No sidecar is asked; the file is whole, and only the owner reads it."""
     page = tmp_path / "incident.html"

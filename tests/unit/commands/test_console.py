@@ -230,8 +230,8 @@ def test_an_order_carries_body_and_token() -> None:
             b'{"error": {"code": "token", "message": "no token", "hint": "give one"}}',
             r"refused \(401\): no token give one",
         ),
-        (502, b"<html>", r"refused \(502\)$"),
-        (500, b'{"error": "odd"}', r"refused \(500\)$"),
+        (502, b"<html>", r"refused \(502\): http.* answers, but not as the admin door"),
+        (500, b'{"error": "odd"}', r"refused \(500\): .*--admin names another"),
     ],
 )
 def test_a_refusal_is_told_in_the_words_of_the_door(status: int, raw: bytes, words: str) -> None:
@@ -249,11 +249,19 @@ def test_something_else_at_the_address_is_told() -> None:
         )
 
 
-@pytest.mark.parametrize("admin", ["http://127.0.0.1:1", "nonsense"])
-def test_nobody_there_is_told_with_what_to_do(admin: str) -> None:
+def test_nobody_there_is_told_with_what_to_do() -> None:
     """One line: which address, and that `--admin` names another."""
+    admin = "http://127.0.0.1:1"
     with pytest.raises(console.AdminError, match=f"{admin} does not answer .*--admin"):
         asyncio.run(console.order(admin, "", "drain", {}))
+
+
+@pytest.mark.parametrize("admin", ["nonsense", "", "http://"])
+def test_what_is_no_address_is_told(admin: str) -> None:
+    """Nobody looks for a sidecar that runs, when a typing error is all there is."""
+    with pytest.raises(console.AdminError, match="give http://HOST:PORT") as error:
+        asyncio.run(console.ask(admin, "", "status"))
+    assert repr(admin) in str(error.value)
 
 
 def test_who_types_is_known() -> None:

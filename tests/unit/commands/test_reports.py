@@ -91,6 +91,18 @@ def test_a_journal_file_is_enough(tmp_path: Path, incident: Book) -> None:
     assert "was changed" in facts["hash chain"]
 
 
+@pytest.mark.parametrize(
+    ("raw", "why"),
+    [(b"", "it is empty"), (b"\x00\xff\n", "no line of it"), (b"{}\nabc\n", "no line of it")],
+)
+def test_what_is_no_journal_is_not_read_as_calm(tmp_path: Path, raw: bytes, why: str) -> None:
+    """That nothing is found in another file does not mean that nothing went wrong."""
+    path = tmp_path / "journal.jsonl"
+    path.write_bytes(raw)
+    with pytest.raises(AdminError, match=why):
+        reports.read_journal(path)
+
+
 def test_a_journal_that_cannot_be_used_is_told(tmp_path: Path, incident: Book) -> None:
     """No file, no incident, no such alarm in it: which file, and what there is."""
     with pytest.raises(AdminError, match=r"none\.jsonl: there is no such journal"):
