@@ -205,16 +205,11 @@ def _watch_errors(
 
 
 def _watch_brier(loss: ColumnProfile, tolerance: Tolerance, design: float) -> WatchedStream:
-    """Watch the mean of Brier scores, in their own unit: each bin counts as its middle.
+    """Watch the mean of Brier scores, in their own unit.
 
     By ranks, as residuals are, a hair more on every good answer would weigh like a real loss.
     """
-    edges = np.array(loss.edges)
-    middles = np.concatenate([edges[:1], (edges[1:] + edges[:-1]) / 2])
-    # Columns of few values have a bin for the last of them.
-    values = np.full(len(loss.masses), float(edges[-1]))
-    values[: len(middles)] = middles
-    values[-N_SPECIAL_BINS - 1] = (float(edges[-1]) + 1) / 2
+    values = bin_values(loss, beyond=(loss.edges[-1] + 1) / 2)
     applies = np.ones(len(values), dtype=np.bool_)
     applies[-N_SPECIAL_BINS:] = False
     functional = Functional(name=BRIER, form=Form.MEAN, values=values, applies=applies)
@@ -230,6 +225,30 @@ def _watch_brier(loss: ColumnProfile, tolerance: Tolerance, design: float) -> Wa
         design_effects=(deff,),
         bin_names=tuple(loss.bin_names()),
     )
+
+
+def bin_values(loss: ColumnProfile, beyond: float) -> Floats:
+    """Give the loss that each bin counts as, so that the certified mean is what it was.
+
+    All bins count as the same part of the way from their lower to their upper edge: about the
+    middle for losses without ties, the lower edge where they have few values, as a tree's have.
+
+    Args:
+        loss: certified losses.
+        beyond: what a loss beyond all certified ones counts as.
+
+    Returns:
+        float array [bins]; 0 for the special bins, which no loss falls into.
+    """
+    edges, masses = np.array(loss.edges), np.asarray(loss.masses)[:-N_SPECIAL_BINS]
+    # Below the edges, between them (with ties also at the last one), and beyond.
+    low = edges[: len(masses) - 2]
+    widths = np.append(edges[1:], edges[-1])[: len(low)] - low
+    inner = masses[1:-1]
+    ends = masses[0] * edges[0] + masses[-1] * beyond
+    missing, room = loss.mean * masses.sum() - ends - inner @ low, inner @ widths
+    part = min(1.0, max(0.0, float(missing / room))) if room > 0 else 0.0
+    return np.concatenate([edges[:1], low + part * widths, [beyond], np.zeros(N_SPECIAL_BINS)])
 
 
 def describe_loss(stream: WatchedStream, functional: int, counts: Floats) -> Effect:

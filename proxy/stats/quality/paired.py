@@ -21,7 +21,7 @@ from proxy.stats.basis.functionals import N_SPECIAL_BINS, Bins, Floats, Form, Fu
 from proxy.stats.basis.intervals import mean_interval
 from proxy.stats.engine.streams import WatchedStream
 from proxy.stats.engine.watch import Watch
-from proxy.stats.quality.certified_quality import Quality
+from proxy.stats.quality.certified_quality import Quality, bin_values
 from proxy.stats.quality.measures import Scored
 from proxy.stats.quality.target import TargetKind
 from proxy.stats.reference.column import ColumnProfile
@@ -72,19 +72,16 @@ def steps_of(quality: Quality) -> Steps:
 
 
 def _residual_steps(loss: ColumnProfile) -> Steps:
-    edges, masses = np.array(loss.edges), np.asarray(loss.masses)
-    shares = masses[:-N_SPECIAL_BINS] / masses[:-N_SPECIAL_BINS].sum()
-    # Below the certified ones, within each bin, and beyond; with ties a bin is what it begins with.
-    has_ties = len(shares) == len(edges) + 2
-    inner = edges if has_ties else (edges[1:] + edges[:-1]) / 2
-    middles = np.concatenate([edges[:1], inner, [BEYOND * edges[-1]]])
+    masses = np.asarray(loss.masses)[:-N_SPECIAL_BINS]
+    shares = masses / masses.sum()
+    losses = bin_values(loss, beyond=BEYOND * loss.edges[-1])[:-N_SPECIAL_BINS]
     step = np.minimum(((np.cumsum(shares) - shares / 2) * N_STEPS).astype(np.intp), N_STEPS - 1)
     step[-1] = N_STEPS
     # Steps without a bin of their own, where values repeat, are left out.
     used, step = np.unique(step, return_inverse=True)
     total: Floats = np.bincount(step, shares, minlength=len(used)).astype(np.float64)
-    weighted = np.bincount(step, shares * middles, minlength=len(used))
-    plain = np.bincount(step, middles) / np.bincount(step)
+    weighted = np.bincount(step, shares * losses, minlength=len(used))
+    plain = np.bincount(step, losses) / np.bincount(step)
     values = np.where(total > 0, weighted / np.where(total > 0, total, 1), plain)
     # Missing values cannot come: a label without a prediction has no residual.
     of_bin = np.concatenate([step, np.full(N_SPECIAL_BINS, step[-1])])

@@ -12,6 +12,7 @@ from proxy.stats.quality.certified_quality import (
     ERRORS,
     RESIDUAL,
     Quality,
+    bin_values,
     build_quality,
     describe_loss,
     loss_counter,
@@ -137,3 +138,34 @@ def test_the_words_name_both_shares() -> None:
     assert low < effect.value < high
     none = describe_loss(stream, 0, np.zeros(2))
     assert (none.value, none.n) == (0.0, 0)
+
+
+@pytest.mark.parametrize("chances", [(0.0, 1.0), (0.1, 0.3, 0.8, 0.95), ()])
+def test_the_watched_brier_score_is_the_certified_one(chances: tuple[float, ...]) -> None:
+    """Of a model that is always sure, of a tree with four leaves, and of one with any chance."""
+    rng = np.random.default_rng(4)
+    said = rng.choice(chances, 3000) if chances else rng.uniform(size=3000)
+    truths = rng.random(3000) < np.clip(said, 0.1, 0.9)
+    rows = [
+        score_row(BINARY, Answer(float(p)), bool(y), 0.0, 1.0)
+        for p, y in zip(said, truths, strict=True)
+    ]
+    quality = build_quality(BINARY, rows, ordered=False)
+    stream = loss_counter(quality, TOLERANCE).streams[-1]
+    certified = quality.figures["brier"].value
+    assert stream.functionals[0].mean(stream.masses) == pytest.approx(certified, abs=2e-3)
+    assert describe_loss(stream, 0, stream.masses * 1000).value == pytest.approx(0, abs=1e-9)
+
+
+def test_the_values_of_bins_have_the_certified_mean_and_rise() -> None:
+    """Residuals without ties, of few values, and all the same."""
+    rng = np.random.default_rng(5)
+    for sizes in (rng.exponential(size=2000), rng.integers(0, 4, 2000), np.ones(2000)):
+        rows = [score_row(NUMBERS, Answer(float(size)), 0.0, 0.0, 1.0) for size in sizes]
+        loss = build_quality(NUMBERS, rows, ordered=False).loss
+        assert loss is not None
+        values, masses = bin_values(loss, 2 * loss.edges[-1]), np.array(loss.masses)
+        assert len(values) == len(masses)
+        assert (np.diff(values[:-2]) >= 0).all()
+        mean = float(values[:-2] @ masses[:-2]) / masses[:-2].sum()
+        assert mean == pytest.approx(sizes.mean(), rel=0.002)
