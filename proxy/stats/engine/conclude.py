@@ -109,7 +109,7 @@ def n_current(watch: Watch) -> int:
     """Give the rows of the last ticks: of the stream that got most, clocks left out."""
     counts = watch.history.last(FINE_TICKS, slice(None))
     pairs = zip(watch.certified, watch.layout.bins, strict=True)
-    by_tick = [bins for stream, bins in pairs if not stream.by_day] or watch.layout.bins
+    by_tick = [bins for stream, bins in pairs if stream.by_day is None] or watch.layout.bins
     return max((int(counts[bins].sum()) for bins in by_tick), default=0)
 
 

@@ -39,7 +39,8 @@ class WholeDays:
     def __init__(self, watch: Watch) -> None:
         """Hold back for `watch` what it counts of clocks."""
         self._watch = watch
-        self.places = [place for place, stream in enumerate(watch.certified) if stream.by_day]
+        certified = enumerate(watch.certified)
+        self.places = [place for place, stream in certified if stream.by_day is not None]
         """Streams of the watch that are clocks."""
         self._held = [np.zeros_like(self._bins(place)) for place in self.places]
         self._last_s = -np.inf
@@ -110,9 +111,13 @@ class WholeDays:
         return counts
 
     def _give(self) -> None:
-        """Let the watch count the day that is over."""
+        """Let the watch count the day that is over, as a certified day has rows at most.
+
+        Rows of a day have something in common that more rows do not wash out.
+        """
         for place, held in zip(self.places, self._held, strict=True):
-            self._bins(place)[:] = held
+            most = self._watch.certified[place].by_day or 0.0
+            self._bins(place)[:] = held * min(1.0, most / max(float(held.sum()), 1.0))
             self._watch.whole_days[place] = WholeDay(held.astype(np.float64), self._n_ticks)
 
     def _begin(self) -> None:

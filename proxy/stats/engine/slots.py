@@ -49,9 +49,9 @@ def with_seasons(
     if seasons is None:
         return tuple(streams)
     known = {one.name: one for one in seasons.columns}
-    clocks = {clock.name for clock in seasons.clocks}
+    clocks = {clock.name: clock.rows for clock in seasons.clocks}
     return tuple(
-        replace(stream, season=known.get(stream.name), by_day=stream.name in clocks)
+        replace(stream, season=known.get(stream.name), by_day=clocks.get(stream.name))
         for stream in streams
     )
 

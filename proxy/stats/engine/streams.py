@@ -43,8 +43,9 @@ class WatchedStream:
     there no functional but these can be to blame."""
     season: ColumnSeason | None = None
     """`None`: it is compared with the same reference at every hour."""
-    by_day: bool = False
-    """It is a clock: only whole days of it are counted."""
+    by_day: float | None = None
+    """It is a clock: whole days of it are counted, each as so many rows at most. `None`: it is
+    counted by ticks."""
 
 
 def watch_columns(

@@ -36,6 +36,9 @@ class Clock(Struct, frozen=True, kw_only=True):
     name: str
     days: int
     """Whole days of the reference."""
+    rows: float
+    """Rows of a day, on average. The design effects hold for days of at most so many: what days
+    have of their own weighs the more, the more rows they have."""
     design_effects: dict[str, float]
     """By functional, between days: how many rows of a day count as one."""
 
@@ -65,15 +68,16 @@ def clock_of(profile: ColumnProfile, counts: NDArray[np.intp]) -> Clock | None:
             measured[functional.name] = _between_days(functional, daily)
     effects = with_borrowed(measured, rare)
     kept = {name: round(value, 2) for name, value in effects.items() if value > 1}
-    return Clock(name=profile.name, days=len(daily), design_effects=kept)
+    rows = round(float(daily.sum(axis=1).mean()), 1)
+    return Clock(name=profile.name, days=len(daily), rows=rows, design_effects=kept)
 
 
 def clock_trouble(clock: Clock, known: Collection[str]) -> str:
     """Say what is wrong with a clock that was read from a file; empty when nothing is."""
     if clock.name not in known:
         return f"it has a clock {clock.name!r}, which is no column"
-    if not all(value >= 1 for value in clock.design_effects.values()):
-        return f"a design effect of the clock {clock.name!r} is below 1"
+    if not all(value >= 1 for value in (clock.rows, *clock.design_effects.values())):
+        return f"the rows of a day, or a design effect, of the clock {clock.name!r} are below 1"
     return ""
 
 

@@ -353,7 +353,7 @@ def _places(against: Watch) -> list[int]:
         if n_bins * HOURS * 4 > MAX_BYTES or len(places) == MAX_COLUMNS:
             break
         # A clock has no past of its hour: it is the hour.
-        if stream.column is not None and not stream.members and not stream.by_day:
+        if stream.column is not None and not stream.members and stream.by_day is None:
             places.append(place)
     return places
 

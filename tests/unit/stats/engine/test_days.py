@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -91,6 +91,25 @@ def test_the_profile_knows_its_clock() -> None:
 def test_healthy_months_are_quiet() -> None:
     """Sixty days as certified: no breach, though every hour is nothing but itself."""
     assert Replay().live(60) == []
+
+
+def test_a_day_says_no_more_with_a_hundred_times_the_rows() -> None:
+    """What a day has of its own is not washed out by more rows: it counts as a certified day."""
+
+    def largest_win(rows: int) -> float:
+        watch = ProfileWatch(PROFILE, replace(RULE, max_rows=100_000), CERTAINTY)
+        for tick in range(49):
+            hour = tick % 24
+            usual = 0.6 - 0.3 * np.cos(2 * np.pi * (hour + 0.5) / 24)
+            n = round(rows * usual * (1.0 if 8 <= hour < 16 else 0.7))
+            watch.count(made.rows({"hour": [float(hour)] * n, "x": [0.0] * n}))
+            watch.tick(MONDAY_S + 70 * DAY_S + (tick + 0.5) * HOUR_S)
+        place = [stream.name for stream in watch.watch.streams].index("hour")
+        assert watch.watch.current(place).sum() > 10 * rows, "people are shown every row"
+        return float(watch.watch.detector.wealth[watch.watch.layout.bets[place]].max())
+
+    few, many = largest_win(90), largest_win(9000)
+    assert 1 < few < many < 2 * few
 
 
 def test_an_hour_off_by_one_is_found_within_five_days_and_only_it_is_blamed() -> None:

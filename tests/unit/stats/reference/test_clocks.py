@@ -47,6 +47,7 @@ def test_days_that_are_alike_make_every_row_count() -> None:
     clock = clock_of(profile, counts)
     assert clock is not None
     assert clock.days == 28
+    assert 950 < clock.rows < 1050
     assert effect(clock, "location") == effect(clock, "value 8") == 1.0
 
 
@@ -75,7 +76,8 @@ def test_days_without_rows_do_not_count() -> None:
 
 def test_a_clock_of_a_file_must_be_a_column_and_have_design_effects() -> None:
     """What was edited by hand is told."""
-    clock = Clock(name="hour", days=8, design_effects={"location": 2.0})
+    clock = Clock(name="hour", days=8, rows=100.0, design_effects={"location": 2.0})
     assert clock_trouble(clock, ["hour"]) == ""
     assert "no column" in clock_trouble(clock, ["minute"])
     assert "below 1" in clock_trouble(structs.replace(clock, design_effects={"a": 0.5}), ["hour"])
+    assert "below 1" in clock_trouble(structs.replace(clock, rows=0.0), ["hour"])
