@@ -22,7 +22,11 @@ from proxy.relay.tls import UpstreamTls
 PROBE_EVERY_S: Final = 2.0
 """Often enough to know a way back within seconds, seldom enough to cost a model nothing."""
 TIMEOUT_S: Final = 2.0
+LATE_S: Final = 0.5
+"""A time-out that is noticed so much later was noticed by a process that was held up."""
+MAX_TRIES: Final = 3
 _OK: Final = range(200, 300)
+_SILENT: Final = "silent"
 
 
 class Probe:
@@ -36,17 +40,31 @@ class Probe:
         self._session: aiohttp.ClientSession | None = None
 
     async def ask(self) -> Health:
-        """Ask once; what goes wrong is in the answer, nothing is raised."""
+        """Ask the model; what goes wrong is in the answer, nothing is raised.
+
+        A time-out that is noticed late says that this process was held up, on a machine without
+        time to spare, and nothing of the model: it is asked again.
+        """
+        for _ in range(MAX_TRIES):
+            began_s = now_s()
+            reason = await self._ask()
+            if reason != _SILENT or now_s() - began_s < TIMEOUT_S + LATE_S:
+                break
+        if reason == _SILENT:
+            reason = f"no answer within {TIMEOUT_S:g} s"
+        return Health(model=self._model, at_s=now_s(), ready=not reason, reason=reason)
+
+    async def _ask(self) -> str:
+        """Ask once; give why the model is not ready, empty when it is."""
         try:
             async with asyncio.timeout(TIMEOUT_S):
-                reason = await self._reason()
+                return await self._reason()
         except TimeoutError:
-            reason = f"no answer within {TIMEOUT_S:g} s"
+            return _SILENT
         except UnicodeError:
-            reason = f"{self._upstream.address[0]} is no host name: check the url"
+            return f"{self._upstream.address[0]} is no host name: check the url"
         except (OSError, aiohttp.ClientError, ssl.SSLError) as error:
-            reason = str(error) or type(error).__name__
-        return Health(model=self._model, at_s=now_s(), ready=not reason, reason=reason)
+            return str(error) or type(error).__name__
 
     async def _reason(self) -> str:
         """Give why the model is not ready; empty when it is."""

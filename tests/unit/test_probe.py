@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -103,6 +104,22 @@ def test_a_refused_connection_is_not_ready(health: str | None) -> None:
         found = asyncio.run(scenario())
     assert not found.ready
     assert str(port) in found.reason
+
+
+def test_a_probe_that_was_held_up_asks_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it did not hear, because it had no processor time, is not the model's silence."""
+    monkeypatch.setattr("proxy.probe.TIMEOUT_S", 0.2)
+    n_asked = 0
+
+    async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal n_asked
+        n_asked += 1
+        if n_asked == 1:
+            time.sleep(1.0)  # noqa: ASYNC251  # the whole process is held up
+        await answering(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")(reader, writer)
+
+    assert asked(slow, "/ready").ready
+    assert n_asked == 2
 
 
 @pytest.mark.parametrize("health", [None, "/ready"])
