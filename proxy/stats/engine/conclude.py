@@ -172,5 +172,5 @@ def _verdict(watch: Watch, wording: Wording, n: int) -> tuple[Verdict, str]:
     if watch.ticks_without_rows > MAX_SILENT_TICKS:
         return verdict, f"no {wording.rows} in the last {watch.ticks_without_rows} ticks"
     if verdict is Verdict.UNKNOWN:
-        return verdict, f"only {n} {wording.rows} so far, {wording.min_rows} are needed"
-    return verdict, f"within tolerance over the last {n} {wording.rows}"
+        return verdict, f"only {n:,} {wording.rows} so far, {wording.min_rows:,} are needed"
+    return verdict, f"within tolerance over the last {n:,} {wording.rows}"
