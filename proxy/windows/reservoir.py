@@ -3,7 +3,7 @@
 A single reservoir over all history is no picture of now: half of its rows are older than half of
 the traffic. So each tick has a small reservoir of its own, kept for a number of ticks, and beside
 them run larger ones per hour and per day. Each holds every row of its span with equal chance; the
-number of rows it stands for is kept, so that spans can be joined by weight.
+number of rows it stands for is kept, so that spans and replicas can be joined by weight.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ class Dice(Protocol):
 
     def integers(self, low: int, high: int) -> int:
         """Give a whole number in [low, high)."""
+
+    def hypergeometric(self, ngood: int, nbad: int, nsample: int) -> int:
+        """Give how many of `nsample` draws without replacement are among `ngood`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,3 +267,30 @@ class ReservoirRing(Generic[Item]):
             if self.n_bytes() > self._max_bytes:
                 self.n_evicted += len(layer.open.items)
                 layer.open = Reservoir(layer.size, self._rng)
+
+
+def merge(first: Span[Item], second: Span[Item], size: int, rng: Dice) -> Span[Item]:
+    """Give a uniform sample of both streams together, of at most `size` items.
+
+    How many come from the first is hypergeometric in the numbers of rows both stand for, so that
+    a replica with ten times the traffic has ten times the say.
+    """
+    wanted = min(size, first.n + second.n)
+    if wanted <= 0:
+        return Span(min(first.began_s, second.began_s), (), 0, 0)
+    from_first = int(rng.hypergeometric(first.n, second.n, wanted))
+    from_first = min(from_first, len(first.items))
+    from_second = min(wanted - from_first, len(second.items))
+    items = _draw(first.items, from_first, rng) + _draw(second.items, from_second, rng)
+    mean_bytes = (first.n_bytes + second.n_bytes) / max(1, len(first.items) + len(second.items))
+    n_bytes = round(mean_bytes * len(items))
+    return Span(min(first.began_s, second.began_s), items, first.n + second.n, n_bytes)
+
+
+def _draw(items: tuple[Item, ...], n: int, rng: Dice) -> tuple[Item, ...]:
+    """Draw `n` of the items without replacement (Fisher and Yates)."""
+    pool = list(items)
+    for place in range(min(n, len(pool))):
+        other = int(rng.integers(place, len(pool)))
+        pool[place], pool[other] = pool[other], pool[place]
+    return tuple(pool[:n])

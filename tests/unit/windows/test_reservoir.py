@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from proxy.windows.reservoir import Reservoir, ReservoirRing, Shape
+from proxy.windows.reservoir import Reservoir, ReservoirRing, Shape, Span, merge
 
 MINUTES = (Shape(length_s=60.0, keep=3, size=5),)
 
@@ -112,6 +112,19 @@ def test_large_items_leave_every_layer_some_of_its_picture() -> None:
     n_minutes, n_hours = (sum(len(span.items) > 0 for span in ring.spans(at)) for at in (0, 1))
     assert n_minutes > 30
     assert n_hours >= 2
+
+
+def test_merge_is_by_weight() -> None:
+    """A replica with nine times the traffic has nine tenths of the merged sample."""
+    rng = np.random.default_rng(1)
+    busy, idle = Span(0.0, ("b",) * 50, 9000, 50), Span(1.0, ("i",) * 50, 1000, 50)
+    shares = [merge(busy, idle, 50, rng).items.count("b") / 50 for _ in range(300)]
+    assert np.mean(shares) == pytest.approx(0.9, abs=0.02)
+    merged = merge(busy, idle, 50, rng)
+    assert (merged.n, merged.began_s, len(merged.items)) == (10_000, 0.0, 50)
+    nothing: Span[str] = Span(0.0, (), 0, 0)
+    assert merge(nothing, nothing, 50, rng).items == ()
+    assert merge(nothing, idle, 50, rng).items == idle.items
 
 
 def test_a_time_is_covered_by_the_shortest_spans_that_reach_back_so_far() -> None:
