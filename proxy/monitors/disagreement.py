@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+import msgspec
 import numpy as np
 
 from proxy.benchmark import Benchmark
@@ -45,7 +46,8 @@ class Disagreement:
         self._agreement = agreement if agreement is not None and agreement.n > 0 else None
         self._watch = None
         if self._agreement is not None:
-            self._watch = Watch(_streams(self._agreement, settings), engine.certainty)
+            terms = msgspec.json.encode(self._agreement)
+            self._watch = Watch(_streams(self._agreement, settings), engine.certainty, terms)
         profile = self._agreement.distance if self._agreement is not None else None
         self._binner = profile.binner() if profile is not None else None
         self._wording = Wording(

@@ -211,7 +211,9 @@ def _watch_of(forms: Sequence[FormWatch | None], engine: Engine) -> Watch | None
     there = [form for form in forms if form is not None]
     if not there:
         return None
-    watch = Watch(tuple(stream for form in there for stream in form.streams), engine.certainty)
+    streams = tuple(stream for form in there for stream in form.streams)
+    terms = msgspec.json.encode([form.schema for form in there])
+    watch = Watch(streams, engine.certainty, terms)
     for form in there:
         form.join(watch)
     return watch

@@ -65,7 +65,7 @@ def fingerprint(watch: Watch) -> bytes:
     known = _FINGERPRINTS.get(watch)
     if known is not None:
         return known
-    digest = hashlib.sha256(reference_hash(watch.certified))
+    digest = hashlib.sha256(reference_hash(watch.certified) + watch.terms)
     for stream in watch.certified:
         digest.update(stream.table.growth.tobytes())
     return _FINGERPRINTS.setdefault(watch, digest.digest()[:16])

@@ -48,8 +48,14 @@ VOTERS: Final = 20
 class Watch:
     """The engine of one monitor: streams in, breach and recovery out."""
 
-    def __init__(self, streams: Sequence[WatchedStream], certainty: Certainty) -> None:
-        """Make an engine without evidence; its memory is fixed from now on."""
+    def __init__(
+        self, streams: Sequence[WatchedStream], certainty: Certainty, terms: bytes = b""
+    ) -> None:
+        """Make an engine without evidence; its memory is fixed from now on.
+
+        `terms`: what its counts are about beside the streams; evidence fits no other terms.
+        """
+        self.terms = terms
         self.streams = tuple(streams)
         """As compared with now; a stream with a season changes with the hour."""
         self.certified = self.streams

@@ -59,6 +59,7 @@ class FormWatch:
 
     def __init__(self, schema: Schema, columns: Sequence[ColumnProfile], rule: FormRule) -> None:
         """Watch against `schema`; `columns` are the certified profiles of the same side."""
+        self.schema = schema
         self.check = Check(schema)
         self._rule = rule
         self._names: dict[str, Counter[str]] = {form: Counter() for form in FORMS}

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 import made
 from proxy.benchmark import Benchmark
@@ -145,6 +146,15 @@ def test_odd_answers_do_not_raise() -> None:
             monitor.observe(seen(monitor, pair(values, [1.0])))
         finding = monitor.judge(float(tick))
     assert finding.verdict is Verdict.BREACH
+
+
+def test_evidence_about_another_certificate_is_not_taken_over() -> None:
+    """As many rows differ, but by another distance: what was counted means something else."""
+    monitor = Disagreement(SETTINGS, LABELS, ENGINE)
+    show(monitor, range(3), labels(np.random.default_rng(2), 200, 0.9))
+    assert LABELS.agreement is not None
+    other = structs.replace(LABELS, agreement=structs.replace(LABELS.agreement, far=2.5))
+    assert not Disagreement(SETTINGS, other, ENGINE).restore(monitor.snapshot())
 
 
 def test_snapshot_reset_and_unknown() -> None:

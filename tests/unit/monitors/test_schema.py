@@ -304,6 +304,15 @@ def test_answers_are_watched_without_a_schema_of_requests() -> None:
     assert (found.verdict, found.subject) == (Verdict.BREACH, "output: class")
 
 
+def test_evidence_about_another_form_is_not_taken_over() -> None:
+    """The same kinds of breaks are counted, but against other ranges and categories."""
+    monitor = Schema(SchemaSettings(), BENCHMARK, ENGINE)
+    run(monitor, range(3), UNREADABLE)
+    columns = {**COLUMNS, "age": [float(value) for value in range(2000)]}
+    other = replace(BENCHMARK, schema=infer(Side.INPUT, columns, []))
+    assert not Schema(SchemaSettings(), other, ENGINE).restore(monitor.snapshot())
+
+
 def test_snapshot_reset_and_unknown() -> None:
     """A breach survives a restart; a reset forgets it; without a certificate all is unknown."""
     monitor = Schema(SchemaSettings(), BENCHMARK, ENGINE)
