@@ -97,7 +97,7 @@ def test_sigterm_lets_running_requests_finish(
 ) -> None:
     """A slow request that runs at SIGTERM is answered whole; then the exit code is 0."""
     sidecar = start()
-    models[0].pause_s = 1.0
+    models[0].pause_s = 4.0
     answers: list[tuple[int, bytes]] = []
     client = threading.Thread(target=lambda: answers.append(sidecar.predict()))
     client.start()

@@ -135,7 +135,9 @@ def build_column(
     """
     present = [value for value in values if value is not None and value == value]  # noqa: PLR0124 - drops NaN
     numbers = np.array([value for value in present if _is_finite_number(value)], dtype=np.float64)
-    if len(numbers) * 2 > len(present):
+    # An infinity is no measurement, but it is no word either.
+    n_numeric = sum(isinstance(v, (int, float)) and not isinstance(v, bool) for v in present)
+    if len(numbers) and n_numeric * 2 > len(present):
         column = _numeric(name, numbers, values)
     else:
         column = _categorical(name, present, values, categories)

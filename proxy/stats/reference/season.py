@@ -119,7 +119,7 @@ def about_seasons(times_s: Sequence[float], seasons: Seasons | None) -> list[str
     n_days = len(np.unique(_days(np.asarray(times_s, dtype=np.float64))))
     if n_days < MIN_DAYS:
         few = (
-            f"the reference covers {n_days} day{'s' * (n_days != 1)}: what comes back every day "
+            f"the reference covers {_span(times_s, n_days)}: what comes back every day "
             f"cannot be told from what happened once; certify on {MIN_DAYS} days or more, "
             f"{WEEK_DAYS} for weekends, to have hours compared with their own"
         )
@@ -138,6 +138,14 @@ def about_seasons(times_s: Sequence[float], seasons: Seasons | None) -> list[str
         f"{one.name} is a clock: watched by whole days, {one.days} of which are certified"
         for one in seasons.clocks
     ]
+
+
+def _span(times_s: Sequence[float], n_days: int) -> str:
+    """Say how long the reference is, in days of the calendar that it touches."""
+    known = [at_s for at_s in times_s if math.isfinite(at_s)]
+    if not known or max(known) - min(known) < DAY_S / 2:
+        return "less than half a day"
+    return f"{n_days} day{'s' * (n_days != 1)}"
 
 
 def trouble_of(seasons: Seasons, columns: Sequence[ColumnProfile]) -> str:

@@ -41,6 +41,8 @@ class ColumnDigest:
         self.n = n_before
         self.n_present = 0
         """Rows with a value of any type."""
+        self.n_numeric = 0
+        """Rows with a number, infinities included: they are no measurements, but no words either."""
         self._distinct: set[float] = set()
         self._sum = 0.0
         self._squares = 0.0
@@ -54,19 +56,24 @@ class ColumnDigest:
     @property
     def kind(self) -> Kind:
         """Numeric when most of the values are numbers, as in `reference.build_column`."""
-        return Kind.NUMERIC if self.quantiles.n * 2 > self.n_present else Kind.CATEGORICAL
+        is_numeric = self.quantiles.n > 0 and self.n_numeric * 2 > self.n_present
+        return Kind.NUMERIC if is_numeric else Kind.CATEGORICAL
 
     def add(self, values: Sequence[Scalar]) -> None:
         """Take the values of one chunk of rows."""
         self.n += len(values)
         if set(map(type, values)) <= _NUMBERS:
             numbers = to_numbers(values)
-            self.n_present += len(numbers) - int(np.isnan(numbers).sum())
+            n_present = len(numbers) - int(np.isnan(numbers).sum())
+            self.n_present += n_present
+            self.n_numeric += n_present
         else:
             present = [value for value in values if value is not None and value == value]  # noqa: PLR0124 - drops NaN
             self.n_present += len(present)
             self.categories.add(Counter(map(category_text, present)))
-            numbers = to_numbers([value for value in present if not isinstance(value, bool | str)])
+            numeric = [value for value in present if not isinstance(value, bool | str)]
+            self.n_numeric += len(numeric)
+            numbers = to_numbers(numeric)
         self._add_numbers(numbers[np.abs(numbers) < LARGEST])
 
     def _add_numbers(self, numbers: Floats) -> None:
@@ -92,6 +99,7 @@ class ColumnDigest:
         self.categories.merge(other.categories)
         self.n += other.n
         self.n_present += other.n_present
+        self.n_numeric += other.n_numeric
         self._distinct |= other._distinct
 
     def frame(self, name: str) -> ColumnProfile:

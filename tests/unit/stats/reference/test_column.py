@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.payload.schema import MAX_CATEGORIES
+from proxy.records import Scalar
 from proxy.stats.reference.column import Kind, build_column
 
 RNG = np.random.default_rng(0)
@@ -84,3 +85,13 @@ def test_any_column_has_a_profile(values: list[object]) -> None:
     assert all(math.isfinite(mass) and mass > 0 for mass in column.masses)
     assert len(column.masses) == column.binner().n_bins
     assert column.functionals()
+
+
+def test_a_number_that_is_mostly_infinite_stays_a_number() -> None:
+    """Infinities are values of another type in a numeric column, not its only category."""
+    values: list[Scalar] = [math.inf, math.inf, 1.0, -math.inf, math.inf, 2.0] * 100
+    column = build_column("x", values, ordered=False)
+    assert (column.kind, column.edges) == (Kind.NUMERIC, (1.0, 2.0))
+    assert column.masses[-1] == pytest.approx(4 / 6, rel=0.01)
+    nothing = build_column("x", [math.inf] * 100, ordered=False)
+    assert nothing.kind is Kind.CATEGORICAL, "there is no number at all"

@@ -174,6 +174,8 @@ def test_one_day_cannot_tell_season_from_trend_and_the_certificate_says_so() -> 
     (warning,) = about_seasons(times.tolist(), found)
     assert warning.startswith("the reference covers 1 day:")
     assert "3 days or more" in warning
+    (short,) = about_seasons(times[:100].tolist(), None)
+    assert short.startswith("the reference covers less than half a day:")
 
 
 def test_rows_without_a_time_are_left_out() -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import numpy as np
 import pytest
 
 from proxy.records import Scalar
 from proxy.stats.reference.column import ColumnProfile, Kind, build_column
-from proxy.stats.reference.streaming import Digest, Tally
+from proxy.stats.reference.streaming import ColumnDigest, Digest, Tally
 
 N = 60_000
 
@@ -96,6 +97,18 @@ def test_rare_categories_are_not_kept() -> None:
     found = stream(columns, ordered=False)
     assert found["id"].categories == ()
     assert found["city"].categories == ("york", "ely")
+
+
+def test_a_number_that_is_mostly_infinite_stays_a_number() -> None:
+    """As with rows at hand; half of the rows come with text among them."""
+    digest, other = (ColumnDigest(np.random.default_rng(1)) for _ in range(2))
+    digest.add([math.inf, math.inf, 1.0] * 50)
+    other.add([math.inf, math.inf, 2.0, math.inf, "x", True] * 50)
+    digest.merge(other)
+    assert digest.kind is Kind.NUMERIC
+    nothing = ColumnDigest(np.random.default_rng(1))
+    nothing.add([math.inf] * 100)
+    assert nothing.kind is Kind.CATEGORICAL
 
 
 def test_a_column_that_comes_late_is_missing_before() -> None:
