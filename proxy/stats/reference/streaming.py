@@ -42,7 +42,7 @@ class ColumnDigest:
         self.n_present = 0
         """Rows with a value of any type."""
         self.n_numeric = 0
-        """Rows with a number, infinities included: they are no measurements, but no words either."""
+        """Rows with a number; an infinity is no measurement, but it is no word either."""
         self._distinct: set[float] = set()
         self._sum = 0.0
         self._squares = 0.0
