@@ -60,7 +60,8 @@ class AlarmSettings:
     """See `bad_ticks`. Default: 5."""
     lapse_after_s: Seconds = 900.0
     """A pending alarm whose later data do not speak for the breach is dropped as a transient after
-    so many seconds. Default: 15 minutes. One that is being confirmed slowly is kept."""
+    so many seconds, once `of_ticks` ticks with data have passed. Default: 15 minutes. One that is
+    being confirmed slowly is kept."""
     resolve_after_s: SecondsOrZero = 60.0
     """How long a firing alarm's findings must be measured as OK before it resolves, in seconds.
     Unknown time does not count. Default: 60."""

@@ -35,6 +35,8 @@ from proxy.stats.reference.profile import Profile, build_profile
 from proxy.units import DAY_S
 
 KEPT_ROWS: Final = 1000
+EVEN: Final = 1.05
+"""How much more thinly some hours may be sampled than others and still be compared with them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +82,7 @@ def certify_lately(
     if not columns:
         raise CertifyError("no input row was read meanwhile; see `payload` in the configuration")
     times_s = lately.times(asked)
-    profile = build_profile(columns, rng, ordered=True, times_s=times_s)
+    profile = build_profile(columns, rng, ordered=True, times_s=times_s, is_even=_is_even(asked))
     answers = _answers(lately.bodies)
     matched = _pairs(answers)
     timings = {model: timed for model, timed in lately.timings.items() if len(timed) >= MIN_CELL}
@@ -150,11 +152,23 @@ def _profile(
     rng: np.random.Generator,
 ) -> Profile:
     """Give the profile of one model's answers, with what belongs to each predicted class."""
-    outputs = build_profile(stack(answers), rng, ordered=True, times_s=lately.times(answers))
+    outputs = build_profile(
+        stack(answers),
+        rng,
+        ordered=True,
+        times_s=lately.times(answers),
+        is_even=_is_even(answers),
+    )
     known = {_asked(rows): rows for rows in answers}
     given = Decoded(outputs=[known.get(_asked(rows)) for rows in asked])
     within = conditional_of(asked, given, profile, outputs)
     return msgspec.structs.replace(outputs, conditional=within)
+
+
+def _is_even(bodies: Sequence[Rows]) -> bool:
+    """Tell whether bodies were sampled as thinly at all hours."""
+    weights = [rows.weight for rows in bodies]
+    return max(weights, default=1.0) <= EVEN * min(weights, default=1.0)
 
 
 def _timing(one: tuple[float, int, int]) -> Timing:

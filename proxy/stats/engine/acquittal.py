@@ -97,7 +97,7 @@ def shared_by(
         if place is None:
             break
         moved = functional.mean(candidate.current(blamed)) - functional.mean(accused.masses)
-        counts = stable.history.last(ticks, stable.layout.bins[index])
+        counts = stable.counts_since(ticks, index)
         certified, _, (low, high) = movement(witness, place, counts)
         half = certified + SHARED_PART * moved
         is_alone = high < half if moved > 0 else low > half

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from proxy.stats.engine.streams import WatchedStream
 
 CLEAR: Final = 0.5
-"""A column that this share of the rows names as fitting least is the culprit of every product."""
+"""A column that this part of the rows names beyond its usual share is the culprit of every product:
+of two columns each has half of the votes by nature."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -30,7 +31,8 @@ class Suspect:
     subject: str
     """The column that it speaks for: its own name, or the column that its rows name."""
     share: float
-    """The share of its rows that name the column; 1 for a stream that speaks for itself."""
+    """The share of its rows that name the column, of those that do not by nature; 1 for a stream
+    that speaks for itself."""
     is_likely: bool
     """Its own log evidence is half of what an alarm needs."""
 
@@ -84,7 +86,9 @@ def explained(suspects: Sequence[Suspect]) -> set[int]:
     """Give the streams among suspects that another one explains better.
 
     A column explains what is derived from it. A vote for a column is explained by that column
-    itself, and by a product of it, unless it is a clear one: then it explains the product.
+    itself. Unless it is a clear one it is explained by a product of the column, and by any column
+    that is to blame: one that stops coming leaves its votes to the others. A clear vote explains
+    the product.
     """
     columns = {one.subject for one in suspects if not one.watched.members}
     votes = [one for one in suspects if one.watched.spokesmen]
@@ -97,6 +101,7 @@ def explained(suspects: Sequence[Suspect]) -> set[int]:
             found.add(one.stream)
     paired = {name for one in derived if one.stream not in found for name in one.watched.members}
     for one in votes:
-        if one.subject in columns | paired:
+        is_theirs = bool(one.watched.members & columns) and not one.is_clear
+        if one.subject in columns | paired or is_theirs:
             found.add(one.stream)
     return found

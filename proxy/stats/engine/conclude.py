@@ -100,6 +100,8 @@ def verdict_of(watch: Watch, min_rows: int) -> Verdict:
     """Give the verdict alone: breach, OK, or unknown for want of rows."""
     if watch.breach is not None:
         return Verdict.BREACH
+    if _are_clocks(watch):
+        return Verdict.OK if watch.whole_days else Verdict.UNKNOWN
     if watch.ticks_without_rows > MAX_SILENT_TICKS or n_current(watch) < min_rows:
         return Verdict.UNKNOWN
     return Verdict.OK
@@ -165,10 +167,19 @@ def detail_of(watch: Watch, wording: Wording) -> dict[str, object]:
     }
 
 
+def _are_clocks(watch: Watch) -> bool:
+    """Tell whether there is nothing but clocks, which speak once a day."""
+    return all(stream.by_day is not None for stream in watch.certified)
+
+
 def _verdict(watch: Watch, wording: Wording, n: int) -> tuple[Verdict, str]:
     verdict = verdict_of(watch, wording.min_rows)
     if verdict is Verdict.BREACH:
         return verdict, "a difference beyond tolerance"
+    if _are_clocks(watch):
+        is_ok = verdict is Verdict.OK
+        told = "within tolerance on the last whole day" if is_ok else "no whole day has passed yet"
+        return verdict, f"only clocks are watched: {told}"
     if watch.ticks_without_rows > MAX_SILENT_TICKS:
         return verdict, f"no {wording.rows} in the last {watch.ticks_without_rows} ticks"
     if verdict is Verdict.UNKNOWN:

@@ -18,7 +18,7 @@ from proxy.stats.engine.watch import Watch
 from proxy.units import DAY_S, HOUR_S
 
 GAP_S: Final = HOUR_S
-"""A day with a longer gap between two ticks is not whole."""
+"""A day with a longer gap between two ticks, in either direction, is not whole."""
 
 
 class SavedDays(Struct, frozen=True):
@@ -51,7 +51,7 @@ class WholeDays:
         """Hold back what the coming tick has counted, and give what is over.
 
         `utc_s`: the middle of the tick, in seconds since 1970. `None`: not known, and nothing is
-        said about clocks. Times that go backwards spoil the day.
+        said about clocks. A time that is set back or forward by up to an hour does no harm.
         """
         if not self.places:
             return
@@ -59,13 +59,14 @@ class WholeDays:
         if utc_s is None:
             self.reset()
             return
-        passed = utc_s - self._last_s
-        is_seen = 0 <= passed <= GAP_S
+        is_seen = abs(utc_s - self._last_s) <= GAP_S
         if utc_s // DAY_S != self._last_s // DAY_S:
-            if is_seen and self._is_whole:
+            # A day that comes again, because the time was set back over midnight, is not whole.
+            is_later = is_seen and utc_s > self._last_s
+            if is_later and self._is_whole:
                 self._give()
             self._begin()
-            self._is_whole = is_seen
+            self._is_whole = is_later
         self._is_whole = self._is_whole and is_seen
         self._last_s = utc_s
         self._n_ticks += 1

@@ -7,7 +7,7 @@ while the column is within tolerance of that hour: what e-detectors promise hold
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -19,6 +19,7 @@ from proxy.stats.basis.demands import Tolerance
 from proxy.stats.basis.functionals import Floats
 from proxy.stats.engine.streams import WatchedStream, design_effects_of
 from proxy.stats.engine.watch import Watch
+from proxy.stats.reference.clocks import Clock
 from proxy.stats.reference.column import ColumnProfile
 from proxy.stats.reference.season import Seasons
 
@@ -28,18 +29,24 @@ def within_hours(
 ) -> tuple[ColumnProfile, ...]:
     """Give the columns with design effects within hours where they have a season.
 
-    Those of clocks are measured between days.
+    Those of clocks are measured between days, and for the rows of those days.
     """
-    known: dict[str, dict[str, float]] = {}
-    if seasons is not None:
-        known = {one.name: one.design_effects for one in seasons.columns}
-        known |= {one.name: one.design_effects for one in seasons.clocks}
-    return tuple(
-        structs.replace(column, design_effects=known[column.name])
-        if column.name in known
-        else column
-        for column in columns
-    )
+    if seasons is None:
+        return tuple(columns)
+    known = {one.name: one.design_effects for one in seasons.columns}
+    clocks = {clock.name: clock for clock in seasons.clocks}
+    return tuple(_within(column, known, clocks) for column in columns)
+
+
+def _within(
+    column: ColumnProfile, known: Mapping[str, dict[str, float]], clocks: Mapping[str, Clock]
+) -> ColumnProfile:
+    clock = clocks.get(column.name)
+    if clock is not None:
+        n = min(column.n, round(clock.days * clock.rows))
+        return structs.replace(column, n=n, design_effects=clock.design_effects)
+    effects = known.get(column.name, column.design_effects)
+    return structs.replace(column, design_effects=effects)
 
 
 def with_seasons(

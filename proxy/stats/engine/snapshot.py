@@ -37,6 +37,7 @@ class _Breach(Struct, frozen=True):
     stakes: bytes
     fresh: bytes
     recoveries: tuple[_Recovery, ...]
+    carriers: dict[int, int] = {}
 
 
 class _State(Struct, frozen=True):
@@ -85,6 +86,7 @@ def save(watch: Watch) -> bytes:
             breach.stakes.tobytes(),
             breach.fresh.wealth.tobytes(),
             tuple(_pack(stream, recovery) for stream, recovery in breach.recoveries.items()),
+            breach.carriers,
         ),
     )
     return msgspec.msgpack.encode(state)
@@ -156,7 +158,8 @@ def _unpack(detector: EDetector, saved: _Breach) -> Breach:
         for item in saved.recoveries
     }
     stakes = _singles(saved.stakes)
-    return Breach(saved.n_ticks, saved.onset, stakes, fresh, recoveries)
+    carriers = {stream: saved.carriers[stream] for stream in recoveries if stream in saved.carriers}
+    return Breach(saved.n_ticks, saved.onset, stakes, fresh, recoveries, carriers)
 
 
 def _singles(raw: bytes) -> Singles:

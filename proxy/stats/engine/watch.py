@@ -40,7 +40,8 @@ PLAIN: Final = 0.8
 MOSTLY: Final = 0.9
 """Part of the rows that must have been compared with something to say with what."""
 VOTING_TICKS: Final = 16
-"""The last ticks, whose rows tell which column fits least: the breach may have changed."""
+"""The last ticks, whose rows tell which column fits least: the breach may have changed. With few
+rows a tick they are more."""
 VOTERS: Final = 20
 """Fewer rows name nobody."""
 
@@ -78,8 +79,8 @@ class Watch:
         place = self.layout.bins[stream]
         self.pending[place] += np.bincount(bins, minlength=place.stop - place.start)
 
-    def add_counts(self, stream: int, counts: Bins) -> None:
-        """Count rows of a stream, given the number of rows in each bin."""
+    def add_counts(self, stream: int, counts: Bins | Floats) -> None:
+        """Count rows of a stream, given how many are in each bin, or what they stand for."""
         self.pending[self.layout.bins[stream]] += counts
 
     def enter(self, changed: Mapping[int, WatchedStream]) -> None:
@@ -175,13 +176,14 @@ class Watch:
         return math.log(max(1.0, wealth))
 
     def current(self, stream: int) -> Floats:
-        """Give the counts of a stream since the breach began, else of the last calm ticks.
+        """Give the counts of a stream since the breach began, else of the last calm ticks."""
+        return self.counts_since(self._ticks_shown(), stream)
 
-        Of a stream that is counted by whole days those of the last one.
-        """
+    def counts_since(self, n_ticks: int, stream: int) -> Floats:
+        """Give the counts of the last ticks; of a clock those of the last whole day."""
         if stream in self.whole_days:
             return self.whole_days[stream].counts
-        return self.history.last(self._ticks_shown(), self.layout.bins[stream])
+        return self.history.last(n_ticks, self.layout.bins[stream])
 
     def seen(self, stream: int) -> WatchedStream:
         """Give a stream as it was compared with over the ticks of `current`.
@@ -206,12 +208,19 @@ class Watch:
         return watched if masses is None else replace(watched, masses=masses)
 
     def reset(self) -> None:
-        """Forget the evidence and the breach, not the picture of the last ticks."""
-        self.detector.reset()
+        """Forget the evidence, not the picture of the last ticks.
+
+        With a breach, it is that which is forgotten: clocks that it did not blame keep theirs.
+        """
+        kept = np.zeros_like(self.detector.wealth)
+        if self.breach is not None:
+            self._keep_clocks(self.breach, kept)
+        else:
+            self.whole_days.clear()
+        self.detector.wealth = kept
         self.breach = None
         self._n_calm = 0
         self.pending[:] = 0
-        self.whole_days.clear()
 
     def _begin(self) -> None:
         """Latch a breach: fix whom to blame, what to confirm and what recovery would mean."""
@@ -261,10 +270,15 @@ class Watch:
         has little to do with it, and its evidence takes days.
         """
         wealth = breach.fresh.wealth
-        for stream in self.whole_days.keys() - breach.recoveries.keys():
-            bets = self.layout.bets[stream]
-            wealth[bets] = self.detector.wealth[bets]
+        self._keep_clocks(breach, wealth)
         self.detector.wealth = wealth
+
+    def _keep_clocks(self, breach: Breach, wealth: Singles) -> None:
+        """Write what clocks have won into `wealth`, but for those that a breach blames."""
+        for stream, watched in enumerate(self.certified):
+            if watched.by_day is not None and stream not in breach.recoveries:
+                bets = self.layout.bets[stream]
+                wealth[bets] = self.detector.wealth[bets]
 
     def _blame(self, breach: Breach) -> None:
         """Add the streams that are to blame now to those to blame; they stay until recovery."""
@@ -277,7 +291,7 @@ class Watch:
             breach.recoveries[stream] = recovery_of(
                 self.score(stream),
                 watched.masses,
-                self.history.last(breach.onset, self.layout.bins[stream]),
+                self.counts_since(breach.onset, stream),
                 watched.design_effects[carrier],
             )
         beside = explained([self._suspect(stream) for stream in breach.recoveries])
@@ -304,12 +318,22 @@ class Watch:
         return [one.stream for one in suspects if one.stream not in beside]
 
     def _votes(self, stream: int) -> Floats:
-        """Give the counts of the very last ticks of a stream whose rows name columns."""
-        return self.history.last(min(VOTING_TICKS, self._ticks_shown()), self.layout.bins[stream])
+        """Give the counts of the last ticks of a stream whose rows name columns, 20 or more."""
+        n_ticks, bins = VOTING_TICKS, self.layout.bins[stream]
+        votes = self.history.last(min(n_ticks, self._ticks_shown()), bins)
+        while votes.sum() < VOTERS and n_ticks < self._ticks_shown():
+            n_ticks *= 2
+            votes = self.history.last(min(n_ticks, self._ticks_shown()), bins)
+        return votes
 
     def _voted(self, stream: int) -> int:
-        """Give the functional of the column that is named so much more often than certified."""
+        """Give the functional of the column that is named so much more often than certified.
+
+        Too few rows name nobody: then it is one that speaks for no column.
+        """
         watched, votes = self.seen(stream), self._votes(stream)
+        if votes.sum() < VOTERS:
+            return watched.spokesmen.index("")
         grown = [
             functional.mean(votes) - functional.mean(watched.masses) if name else -1.0
             for name, functional in zip(watched.spokesmen, watched.functionals, strict=True)
@@ -321,9 +345,9 @@ class Watch:
         watched = self.streams[stream]
         share = 1.0
         if watched.spokesmen:
-            votes = self._votes(stream)
-            is_known = votes.sum() >= VOTERS
-            share = watched.functionals[self._voted(stream)].mean(votes) if is_known else 0.0
+            functional = watched.functionals[self._voted(stream)]
+            usual = functional.mean(self.seen(stream).masses)
+            share = (functional.mean(self._votes(stream)) - usual) / max(1 - usual, 1e-9)
         evidence = self.stream_evidence(stream) + math.log(float(self.layout.weights[stream]))
         return Suspect(
             stream=stream,

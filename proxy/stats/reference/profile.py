@@ -50,6 +50,7 @@ def build_profile(
     ordered: bool,
     times_s: Sequence[float] | None = None,
     known: Sequence[ColumnProfile] | None = None,
+    is_even: bool = True,
 ) -> Profile:
     """Give the profile of reference rows.
 
@@ -61,6 +62,7 @@ def build_profile(
         times_s: seconds since 1970 in UTC of each row, rising; then the rows are in order of time,
             and columns that depend on the hour are found. `None`: not known.
         known: profiles of all rows, when `columns` is only a sample of them.
+        is_even: rows stand for as much traffic at every hour. Else no column is taken for a clock.
 
     Returns:
         The profile. It is usable for any input, down to no row at all; its warnings say what it
@@ -78,7 +80,7 @@ def build_profile(
         profiles = tuple(build_column(name, columns[name], ordered=ordered) for name in columns)
     n = max((one.n for one in profiles), default=n)
     multivariate = build_multivariate(columns, profiles, ordered=ordered)
-    seasons, notes = _seasons(columns, profiles, multivariate, times_s)
+    seasons, notes = _seasons(columns, profiles, multivariate, times_s, is_even=is_even)
     seasonal = frozenset[str]() if seasons is None else seasons.names()
     warnings = [*_warn_of_size(n), *notes]
     for column in profiles:
@@ -98,13 +100,16 @@ def _seasons(
     profiles: Sequence[ColumnProfile],
     multivariate: Multivariate | None,
     times_s: Sequence[float] | None,
+    *,
+    is_even: bool,
 ) -> tuple[Seasons | None, list[str]]:
     """Give the seasons of columns and of derived columns, and what to say about them."""
     if times_s is None or not profiles:
         return None, []
     derived = () if multivariate is None else multivariate.derived
     values = {} if multivariate is None else derived_columns(multivariate, columns)
-    seasons = find_seasons({**columns, **values}, (*profiles, *derived), times_s)
+    both = (*profiles, *derived)
+    seasons = find_seasons({**columns, **values}, both, times_s, is_even=is_even)
     return seasons, about_seasons(times_s, seasons)
 
 

@@ -27,7 +27,7 @@ from proxy.stats.basis.hours import HOURS, Calendar
 from proxy.stats.reference.clocks import CLOCK_LIKE, Clock, clock_of, clock_trouble
 from proxy.stats.reference.column import ColumnProfile, masses_of
 from proxy.stats.reference.merging import merge_slots
-from proxy.stats.reference.waves import moves_of, slopes_of, wave_of
+from proxy.stats.reference.waves import explained_of, moves_of, slopes_of, wave_of
 from proxy.units import DAY_S
 
 MIN_DAYS: Final = 3
@@ -82,6 +82,8 @@ def find_seasons(
     columns: Mapping[str, Sequence[Scalar]],
     profiles: Sequence[ColumnProfile],
     times_s: Sequence[float],
+    *,
+    is_even: bool = True,
 ) -> Seasons | None:
     """Give the columns that depend on the hour; `None` when there are none, or too few days.
 
@@ -89,6 +91,8 @@ def find_seasons(
         columns: reference rows by column name, in order of time.
         profiles: their profiles. Columns that stand only in one of the two are left out.
         times_s: seconds since 1970 in UTC of each row, ascending; NaN: not known.
+        is_even: rows stand for as much traffic at every hour. Else nothing is a clock: how busy
+            the hours are is what a clock is judged by.
     """
     clock = _clock_of(times_s)
     if clock is None:
@@ -101,7 +105,7 @@ def find_seasons(
             continue
         bins = profile.binner().bins(columns[profile.name])[clock.rows]
         season = _season_of(profile, bins, clock)
-        if isinstance(season, Clock):
+        if isinstance(season, Clock) and is_even:
             clocks.append(season)
         if not isinstance(season, ColumnSeason):
             continue
@@ -229,7 +233,7 @@ def _season_of(profile: ColumnProfile, bins: Bins, clock: _Clock) -> ColumnSeaso
         return _season_of(profile, bins, clock.daily())
     if not waves:
         return None
-    if max(wave.explained for wave in waves) > CLOCK_LIKE:
+    if explained_of(waves, masses) > CLOCK_LIKE:
         return clock_of(profile, counts)
     by_hour = counts.sum(axis=0)
     slots = merge_slots(

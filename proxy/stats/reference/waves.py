@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import fdtrc
 
-from proxy.stats.basis.functionals import Bins, Floats, Form, Functional
+from proxy.stats.basis.functionals import N_SPECIAL_BINS, Bins, Floats, Form, Functional
 from proxy.stats.basis.hours import HOURS
 from proxy.stats.basis.tolerances import error_in_tolerances, in_tolerances
 
@@ -98,6 +98,25 @@ def wave_of(functional: Functional, masses: Floats, counts: NDArray[np.intp]) ->
         explained=min(1.0, explained),
         has_weekend=_has_weekend(deviations, per_hour, within, freedom),
     )
+
+
+def explained_of(waves: Sequence[Wave], masses: Floats) -> float:
+    """Give the share of a column that the hour explains: of its location, or of its categories.
+
+    What is missing in one hour of the night, a tail, or a single value says nothing about the rest.
+    Of categories it is Goodman and Kruskal's tau: the variance explained of all shares together.
+
+    Args:
+        waves: of one column.
+        masses: float array [bins]: the column at all hours together.
+    """
+    for wave in waves:
+        if wave.functional.name == "location":
+            return wave.explained
+    shares = [wave for wave in waves if wave.functional.name.startswith("category ")]
+    total = 1 - float((masses[:-N_SPECIAL_BINS] ** 2).sum())
+    explained = sum(wave.explained * wave.functional.variance(masses) for wave in shares)
+    return explained / total if total > 0 else 0.0
 
 
 def slopes_of(waves: Sequence[Wave], inside: NDArray[np.bool_], masses: Floats) -> dict[str, float]:

@@ -60,6 +60,10 @@ class ColumnCounter:
         self._index = {column.name: place for place, column in enumerate(columns)}
         self._waiting: list[list[Scalar]] = [[] for _ in columns]
         self._n_waiting = 0
+        own = enumerate(watch.certified[: len(columns)])
+        self._clocks = frozenset(place for place, stream in own if stream.by_day is not None)
+        self._weights: list[float] = []
+        """Of waiting rows, where a clock needs them: how many rows of traffic each stands for."""
         self._columns = tuple(columns)
         self._strange = np.zeros(len(columns))
         self._strange_first = np.zeros(len(columns))
@@ -81,6 +85,8 @@ class ColumnCounter:
         for place, column in zip(places, rows.values, strict=False):
             if place is not None:
                 self._waiting[place].extend(column if n == rows.n else [column[i] for i in chosen])
+        if self._clocks and n:
+            self._weights.extend([rows.weight * rows.n / n] * n)
         self._n_waiting += n
         self.n_rows += n
         if len(known) < len(self._waiting) or len(known) < len(rows.columns):
@@ -102,10 +108,14 @@ class ColumnCounter:
             else:
                 counts = np.bincount(binner.bins(values), minlength=binner.n_bins)
                 self._strange[place] += counts[-1] + counts[-N_SPECIAL_BINS - 1]
+            if place in self._clocks:
+                # How busy each hour is belongs to a day: busy hours are sampled more thinly.
+                counts = np.bincount(binner.bins(values), self._weights, binner.n_bins)
             self._watch.add_counts(place, counts)
             values.clear()
         self._count_derived(numbers)
         self._n_waiting = 0
+        self._weights.clear()
         if self._n_first < FIRST_ROWS:
             self._strange_first, self._n_first = self._strange.copy(), self.n_rows
 
@@ -153,6 +163,7 @@ class ColumnCounter:
         """Drop what is waiting."""
         for values in self._waiting:
             values.clear()
+        self._weights.clear()
         self._n_waiting = 0
 
     def _level(self) -> None:

@@ -129,8 +129,9 @@ class ProfileWatch:
         self.counter.clear()
         if self._probation is not None:
             self._replace(self._probation)
+        if self.watch.breach is None:
+            self._days.reset()
         self.watch.reset()
-        self._days.reset()
         if self.recent is not None:
             self.recent.reset()
         if self.learner is not None:

@@ -164,3 +164,20 @@ def test_answers_that_follow_the_hour_are_certified_by_it() -> None:
     assert found.input.seasons is not None
     assert seasons is not None
     assert [one.name for one in seasons.columns] == ["p"]
+
+
+@pytest.mark.parametrize(("weight", "clocks"), [(1.0, ["hour"]), (3.0, [])])
+def test_hours_that_were_sampled_more_thinly_make_no_clock(
+    weight: float, clocks: list[str]
+) -> None:
+    """A clock is judged by how busy hours are, which such samples do not show."""
+    rng = np.random.default_rng(2)
+    bodies: list[Rows] = []
+    for i in range(12 * 144):
+        hour = i // 6 % 24
+        columns: dict[str, list[Scalar]] = {"hour": [float(hour)], "x": [float(rng.normal())]}
+        one = structs.replace(body(i, Side.INPUT, columns), at_s=600.0 * i)
+        bodies.append(structs.replace(one, weight=weight if 8 <= hour < 16 else 1.0))
+    found = certify_lately(Lately(bodies=bodies), Silence(), np.random.default_rng(0))
+    seasons = found.input.seasons
+    assert [clock.name for clock in (() if seasons is None else seasons.clocks)] == clocks

@@ -64,9 +64,13 @@ def test_a_column_explains_what_is_derived_from_it() -> None:
     assert lasting(suspect("c"), suspect("a with b")) == ["c", "a with b"]
 
 
-def test_a_vote_for_another_column_stays_beside_a_guilty_one() -> None:
-    """That c drifts with the season does not hide that a fits nothing any more."""
+def test_a_clear_vote_for_another_column_stays_beside_a_guilty_one() -> None:
+    """That c drifts with the season does not hide that a fits nothing any more.
+
+    But where c stopped coming, its votes go to the others, and none of them has a majority.
+    """
     assert lasting(suspect("c"), suspect("together"), suspect("least", "a", 0.9)) == ["c", "a"]
+    assert lasting(suspect("c"), suspect("together"), suspect("least", "a", 0.3)) == ["c"]
 
 
 def test_a_clear_vote_explains_a_product_and_an_unclear_one_is_explained_by_it() -> None:

@@ -55,6 +55,10 @@ class Replay:
     """Added to every hour."""
     each: int = 1
     """How often each request is asked."""
+    most: int = 1000
+    """Requests of a tick that are sampled at most; each then stands for more."""
+    x: float = 0.0
+    """Mean of the other column."""
     watch: ProfileWatch = field(default_factory=lambda: ProfileWatch(PROFILE, RULE, CERTAINTY))
     rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(2))
     now_s: float = MONDAY_S + 70 * DAY_S
@@ -64,9 +68,12 @@ class Replay:
         bad = []
         for number in range(round(days * DAY_S / TICK_S)):
             times = np.repeat(busy(self.rng, self.now_s, TICK_S), self.each)
-            x = self.rng.normal(size=len(times))
+            weight = max(1.0, len(times) / self.most)
+            times = np.sort(self.rng.choice(times, min(len(times), self.most), replace=False))
+            x = self.rng.normal(self.x, size=len(times))
             hours = hours_of(times) + self.late
-            self.watch.count(made.rows({"hour": hours.tolist(), "x": x.tolist()}))
+            rows = made.rows({"hour": hours.tolist(), "x": x.tolist()}, weight=weight)
+            self.watch.count(rows)
             self.now_s += TICK_S
             self.watch.tick(self.now_s - TICK_S / 2)
             if self.watch.watch.breach is not None:
@@ -158,6 +165,96 @@ def test_the_alarm_of_a_clock_pends_until_days_confirm_it_and_fires_once() -> No
         AlarmState.INACTIVE,
     ]
     assert [day for day, _ in story][:2] == [5, 9], "the day of the start is not whole"
+
+
+def test_busy_hours_that_are_sampled_more_thinly_are_no_change_of_a_clock() -> None:
+    """At noon five of 14 requests a tick are sampled, and each counts for nearly three."""
+    replay = Replay(most=5)
+    assert replay.live(21) == []
+    replay.late = 1.0
+    assert replay.live(6)
+
+
+def test_a_lapse_of_another_column_leaves_clocks_their_evidence_and_their_day() -> None:
+    """At 2.5 days x seems to break, and the alarm lapses: the hour is found as soon as without."""
+    replay = Replay(late=1.0)
+    replay.live(2.5)
+    replay.x = 3.0
+    assert replay.live(10 / 144)
+    replay.x = 0.0
+    replay.watch.reset()
+    assert replay.watch.watch.breach is None
+    replay.live(2.5 + 1 / 144 - 10 / 144)
+    watch = replay.watch.watch
+    assert [watch.subject(stream) for stream in watch.blamed()] == ["hour"]
+    (place,) = watch.blamed()
+    replay.watch.reset()
+    assert watch.stream_evidence(place) == 0.0, "of its own breach nothing is kept"
+
+
+def test_a_clock_that_is_blamed_at_noon_is_not_over_while_it_is_wrong() -> None:
+    """With x broken in the middle of a day the hour is blamed too, and stays when x is repaired."""
+    replay = Replay(late=1.0)
+    replay.live(4.4)
+    watch = replay.watch.watch
+    place = [stream.name for stream in watch.streams].index("hour")
+    bets, alarm = watch.layout.bets[place], np.exp(watch.detector.threshold)
+    won = watch.layout.weights[place] * watch.detector.wealth[bets].mean()
+    # One more wrong day would alarm: not by itself, but beside another column.
+    watch.detector.wealth[bets] *= np.float32(0.7 * alarm / won)
+    replay.x = 3.0
+    replay.live(0.1)
+    assert {watch.subject(stream) for stream in watch.blamed()} == {"hour", "x"}
+    assert watch.breach is not None
+    recovery, day = watch.breach.recoveries[place], watch.current(place)
+    assert float(day @ recovery.score) / day.sum() > recovery.limit, "its last day was bad"
+    replay.live(1)
+    replay.x = 0.0
+    replay.live(0.5)
+    bad = replay.live(6)
+    assert len(bad) == 6 * 144
+    assert [watch.subject(stream) for stream in watch.blamed()] == ["hour"]
+
+
+def test_a_clock_of_the_host_that_is_set_back_every_night_makes_nobody_blind() -> None:
+    """The host gains twelve minutes a day: days are whole all the same, and none counts twice."""
+    replay = Replay()
+    for _ in range(5):
+        assert replay.live(1) == []
+        replay.now_s -= 700.0
+    replay.late = 1.0
+    found = False
+    for _ in range(6):
+        found = bool(replay.live(1)) or found
+        replay.now_s -= 700.0
+    assert found
+
+
+def test_where_there_is_nothing_but_clocks_the_verdict_waits_for_a_day() -> None:
+    """Unknown before the first whole day, and within tolerance after it."""
+    hour = next(column for column in PROFILE.columns if column.name == "hour")
+    profile = structs.replace(PROFILE, columns=(hour,), multivariate=None)
+    replay = Replay(watch=ProfileWatch(profile, RULE, CERTAINTY))
+    wording = Wording(name=AlarmName.INPUT_DRIFT, rows="rows", min_rows=100, tick_s=TICK_S)
+    replay.live(1)
+    before = conclude(replay.watch.watch, wording, 0.0, Verdict.OK)
+    replay.live(1 + 1 / 144)
+    after = conclude(replay.watch.watch, wording, 0.0, Verdict.OK)
+    assert (before.verdict, after.verdict) == (Verdict.UNKNOWN, Verdict.OK)
+    assert before.reason == "only clocks are watched: no whole day has passed yet"
+    assert after.reason == "only clocks are watched: within tolerance on the last whole day"
+
+
+def test_a_clock_is_certified_by_the_rows_of_its_days() -> None:
+    """Days of drawn blocks say nothing about rows that were not drawn."""
+    columns = tuple(structs.replace(column, n=10**6) for column in PROFILE.columns)
+    watch = ProfileWatch(structs.replace(PROFILE, columns=columns), RULE, CERTAINTY).watch
+    assert PROFILE.seasons is not None
+    clock = PROFILE.seasons.clocks[0]
+    assert {stream.name: stream.n_reference for stream in watch.streams} == {
+        "hour": round(clock.days * clock.rows),
+        "x": 10**6,
+    }
 
 
 def test_a_repaired_clock_recovers() -> None:

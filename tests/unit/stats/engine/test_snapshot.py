@@ -42,6 +42,8 @@ def test_going_on_is_the_same_as_never_having_stopped(n_bad: int) -> None:
         assert restarted.confirmation == original.confirmation
         assert restarted.recovery == original.recovery
         assert restarted.blamed() == original.blamed()
+        carriers = [one.breach.carriers if one.breach else {} for one in (original, restarted)]
+        assert carriers[0] == carriers[1]
 
 
 def test_what_does_not_fit_is_refused_and_changes_nothing() -> None:

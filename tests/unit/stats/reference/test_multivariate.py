@@ -226,6 +226,70 @@ def test_a_column_that_lost_its_relation_is_blamed_by_its_name() -> None:
     assert finding.reason.startswith("b: fits the other columns least in ")
 
 
+def blamed_by(
+    reference: dict[str, list[Scalar]], shown: dict[str, list[Scalar]], per_tick: int = 50
+) -> list[list[str]]:
+    """Give whom each tick of a breach blames."""
+    profile = build_profile(reference, np.random.default_rng(9), ordered=False)
+    rule = DriftRule(tolerance=Tolerance(effect=0.1))
+    watched = ProfileWatch(profile, rule, Certainty(run_length_ticks=1e6))
+    found: list[list[str]] = []
+    n = len(next(iter(shown.values())))
+    for start in range(0, n, per_tick):
+        rows = {name: values[start : start + per_tick] for name, values in shown.items()}
+        watched.count(made.rows(rows))
+        watched.tick()
+        if watched.watch.breach is not None:
+            found.append([watched.watch.subject(stream) for stream in watched.watch.blamed()])
+    return found
+
+
+def test_of_two_columns_that_came_apart_neither_is_accused() -> None:
+    """Each has half of the votes by nature; nobody can tell which of them it is."""
+    rng = np.random.default_rng(8)
+
+    def pair(n: int, correlation: float) -> dict[str, list[Scalar]]:
+        first, other = rng.normal(size=(2, n))
+        second = correlation * first + math.sqrt(1 - correlation**2) * other
+        return {"x0": first.tolist(), "x1": second.tolist()}
+
+    found = blamed_by(pair(5000, 0.9), pair(2000, 0.0))
+    assert found
+    assert all("x0 with x1" in names and not {"x0", "x1"} & set(names) for names in found[3:])
+
+
+@pytest.mark.parametrize("width", [3, 4, 12])
+def test_a_column_that_stops_coming_leaves_the_others_innocent(width: int) -> None:
+    """It gave votes, which now go to the others: only what is missing is blamed."""
+    rng = np.random.default_rng(8)
+
+    def alike(n: int) -> dict[str, list[Scalar]]:
+        common = rng.normal(size=n)
+        return {f"x{i}": (common + rng.normal(size=n)).tolist() for i in range(width)}
+
+    shown = alike(3000)
+    shown["x0"] = [None] * 3000
+    found = blamed_by(alike(5000), shown)
+    assert found
+    assert all(names[0] == "x0" for names in found)
+    assert not {name for names in found for name in names} & {f"x{i}" for i in range(1, width)}
+    assert not any(FITS_LEAST in names for names in found)
+
+
+def test_with_few_rows_a_tick_more_ticks_vote_and_too_few_name_nobody() -> None:
+    """One row a tick: five rows name nobody; twenty do, over more ticks than are looked at else."""
+    rule = DriftRule(tolerance=Tolerance(effect=0.1))
+    watched = ProfileWatch(TWINS, rule, Certainty(run_length_ticks=1e6)).watch
+    place = [stream.name for stream in watched.streams].index(FITS_LEAST)
+    subjects = []
+    for _ in range(24):
+        watched.add(place, np.array([0]))
+        watched.tick()
+        subjects.append(watched.subject(place))
+    assert set(subjects[:19]) == {FITS_LEAST}
+    assert set(subjects[19:]) == {"a"}
+
+
 def test_too_few_rows_name_nobody() -> None:
     """What a column should be given 3 others takes 40 rows and more."""
     few = twins(np.random.default_rng(6), 100)

@@ -165,6 +165,41 @@ def test_the_clock_itself_is_not_given_slots() -> None:
     assert seasons({"hour": hours[:7000]}, times[:7000]) is None, "too few whole days"
 
 
+def test_what_happens_in_one_hour_of_the_night_makes_no_clock() -> None:
+    """Missing at three, or a batch value at four: a column with a season, not one of the time."""
+    rng = np.random.default_rng(7)
+    times = every(60, 12)
+    hours = Calendar.DAY.hours(times)
+    values = rng.normal(size=len(times))
+    found = seasons(
+        {
+            "empty": np.where(hours == 3, np.nan, values),
+            "batch": np.where(hours == 4, -999.0, values),
+        },
+        times,
+    )
+    assert found is not None
+    assert found.clocks == ()
+    assert names(found) == ["empty", "batch"]
+
+
+def test_a_clock_may_be_told_in_words() -> None:
+    """The hour as a category is a clock; a category that is likelier at some hours is none."""
+    rng = np.random.default_rng(7)
+    times = every(60, 12)
+    hours = Calendar.DAY.hours(times)
+    likely = np.where(rng.uniform(size=len(times)) < 0.5 + 0.4 * (hours < 12), "am", "pm")
+    columns: Columns = {"hour": [f"h{hour}" for hour in hours], "half": likely.tolist()}
+    profiles = [build_column(name, column, ordered=True) for name, column in columns.items()]
+    found = find_seasons(columns, profiles, times.tolist())
+    assert found is not None
+    assert [one.name for one in found.clocks] == ["hour"]
+    assert names(found) == ["half"]
+    uneven = find_seasons(columns, profiles, times.tolist(), is_even=False)
+    assert uneven is not None
+    assert uneven.clocks == (), "where hours are not sampled alike nothing is a clock"
+
+
 def test_one_day_cannot_tell_season_from_trend_and_the_certificate_says_so() -> None:
     """With too few days nothing is found, and the warning says what to do."""
     rng = np.random.default_rng(7)
