@@ -89,8 +89,9 @@ class Pool:
         except TimeoutError:
             self._unreachable_until_s = now_s() + _UNREACHABLE_S
             _tell(attempt, Failure.CONNECT_TIMEOUT)
-        except OSError as error:
-            is_ours = error.errno in _OUT_OF_FILES
+        except (OSError, ValueError) as error:
+            # A host name that no resolver takes is a ValueError. Nobody must wait for ever.
+            is_ours = isinstance(error, OSError) and error.errno in _OUT_OF_FILES
             _tell(attempt, Failure.OVERLOAD if is_ours else Failure.REFUSED)
         else:
             self._unreachable_until_s = 0.0

@@ -138,6 +138,21 @@ def test_all_connections_are_bounded() -> None:
     run(scenario, max_connections=2)
 
 
+def test_a_host_name_that_no_resolver_takes_is_a_refusal() -> None:
+    """An empty label in a name is no network error, and yet the owner must learn of it."""
+
+    async def scenario(lab: Lab) -> None:
+        odd = Pool(Upstream(url="http://model..svc:80"), Sweep(), 65_536)
+        owner = Waiting()
+        odd.open(owner)
+        await asyncio.wait_for(owner.told.wait(), 5)
+        assert owner.failure is Failure.REFUSED
+        await odd.close()
+        assert (await lab.open()).connection is not None
+
+    run(scenario)
+
+
 def test_a_refusal_is_told() -> None:
     """Nobody listens there: the owner learns it, and the model stays reachable in principle."""
 
