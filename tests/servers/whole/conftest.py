@@ -231,6 +231,15 @@ class Whole:
         """Wait until a metric has a value."""
         until(lambda: self.metric(name, **labels) == value, f"{name}{labels} is {value:g}")
 
+    def settled(self) -> float:
+        """Wait until the answer of every request that was read is read, too; give their number."""
+
+        def of(side: str) -> float:
+            return self.metric("captures_total", side=side)
+
+        until(lambda: of("output") == of("input"), "every answer is read")
+        return of("output")
+
     def rows(self, side: str) -> list[dict[str, Any]]:
         """Give the sampled rows of one side, newest first."""
         found = json.loads(self.page("/api/v1/samples?n=1000"))["samples"]

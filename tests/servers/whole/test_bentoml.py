@@ -47,7 +47,7 @@ def test_a_stream_of_bare_text_is_described_and_timed(bento: Any) -> None:
 
 def test_errors_are_counted_and_not_read(bento: Any) -> None:
     """Bad input is 400 or 500 here; no answer is decoded."""
-    before = bento.metric("captures_total", side="output")
+    before = bento.settled()
     for path, body, status in (
         ("/label", {"sl": 5.1}, 400),
         ("/label", b"{bad", 400),

@@ -62,7 +62,7 @@ def test_recordio_is_decoded_both_ways(sagemaker: Any) -> None:
 
 def test_errors_are_counted_and_not_read(sagemaker: Any) -> None:
     """Bad bodies and types that nobody reads are errors of the server's own."""
-    before = sagemaker.metric("captures_total", side="output")
+    before = sagemaker.settled()
     for body, kind in ((b"{bad", "application/json"), (b"x", "application/x-parquet")):
         assert sagemaker.post(PATH, body, content_type=kind).status == 500
     sagemaker.metric_becomes(2, "requests_total", code="500", route=PATH)
