@@ -10,17 +10,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.special import chdtri
 
 from proxy.stats.basis.design_effect import (
     BLOCK_GROWTH,
-    CERTAINTY,
     FIRST_BLOCK_ROWS,
     MIN_BLOCKS,
-    MIN_HITS,
+    by_chance,
+    is_rare,
     with_borrowed,
 )
-from proxy.stats.basis.functionals import Bins, Floats, Form, Functional
+from proxy.stats.basis.functionals import Bins, Floats, Functional
 
 
 class BatchMeans:
@@ -91,7 +90,7 @@ class BatchMeans:
             spread = self._squares[level] - self._means[level] ** 2 / n_blocks
             known = variance > 1e-12  # noqa: PLR2004 - of values in [0, 1]: a constant
             figure = length * spread / (n_blocks - 1) / np.where(known, variance, 1.0)
-            beyond = figure > float(chdtri(n_blocks - 1, CERTAINTY)) / (n_blocks - 1)
+            beyond = figure > by_chance(n_blocks - 1)
             largest = np.where(known & beyond, np.maximum(largest, figure), largest)
         result: Floats = largest
         return result
@@ -125,7 +124,7 @@ class StreamedEffects:
         rare: list[str] = []
         for group, means in zip(self._groups, self._means, strict=True):
             for functional, figure, hits in zip(group, means.figures(), means.sums, strict=True):
-                if functional.form is Form.SHARE and hits < MIN_HITS:
+                if is_rare(functional, float(hits)):
                     rare.append(functional.name)
                 else:
                     found[functional.name] = float(figure)

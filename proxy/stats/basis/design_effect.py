@@ -64,9 +64,19 @@ def batch_means(values: Floats, lengths: Sequence[int]) -> float:
             continue
         means = values[: n_blocks * length].reshape(n_blocks, length).mean(axis=1)
         figure = length * float(means.var(ddof=1)) / variance
-        if figure > float(chdtri(n_blocks - 1, CERTAINTY)) / (n_blocks - 1):
+        if figure > by_chance(n_blocks - 1):
             largest = max(largest, figure)
     return largest
+
+
+def by_chance(freedom: float | Floats) -> Floats:
+    """Give the figure that independent rows exceed in 1 % of cases: chi2 / degrees of freedom."""
+    return np.asarray(chdtri(freedom, CERTAINTY) / freedom, dtype=np.float64)
+
+
+def is_rare(functional: Functional, hits: float) -> bool:
+    """Tell whether a functional is a share that was seen too seldom to have an effect measured."""
+    return functional.form is Form.SHARE and hits < MIN_HITS
 
 
 def measure(
@@ -94,7 +104,7 @@ def measure(
     for functional in functionals:
         counted = functional.applies[bins]
         values = functional.values[bins][counted]
-        if functional.form is Form.SHARE and values.sum() < MIN_HITS:
+        if is_rare(functional, float(values.sum())):
             rare.append(functional.name)
         else:
             if groups is not None:

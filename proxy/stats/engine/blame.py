@@ -8,7 +8,7 @@ name the column that fits the others least speaks for that column.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -33,8 +33,6 @@ class Suspect:
     share: float
     """The share of its rows that name the column, of those that do not by nature; 1 for a stream
     that speaks for itself."""
-    is_likely: bool
-    """Its own log evidence is half of what an alarm needs."""
 
     @property
     def is_clear(self) -> bool:
@@ -60,7 +58,9 @@ def e_bh(weighted: NDArray[np.float64], threshold: float) -> list[int]:
     return [int(stream) for stream in order[:n_blamed]]
 
 
-def with_members(rejected: Sequence[Suspect], others: Sequence[Suspect]) -> list[Suspect]:
+def with_members(
+    rejected: Sequence[Suspect], others: Sequence[Suspect], likely: Collection[int]
+) -> list[Suspect]:
     """Give what was rejected and, after it, what unexplained derived streams trace back to.
 
     A derived stream that no rejected column explains was moved by a column whose own evidence is
@@ -68,7 +68,8 @@ def with_members(rejected: Sequence[Suspect], others: Sequence[Suspect]) -> list
 
     Args:
         rejected: the streams that e-BH rejects, the strongest first.
-        others: all other streams, the strongest first.
+        others: streams that the rejected ones are made of, the strongest first.
+        likely: streams whose own log evidence is half of what an alarm needs.
     """
     columns = {one.subject for one in rejected if not one.watched.members}
     open_ones = [one for one in rejected if not one.watched.members & columns]
@@ -77,9 +78,9 @@ def with_members(rejected: Sequence[Suspect], others: Sequence[Suspect]) -> list
     clear = [one for one in (*open_ones, *beside) if one.watched.spokesmen and one.is_clear]
     if clear:
         named = {one.subject for one in clear}
-        own = [one for one in beside if one.watched.name in named and one.is_likely]
+        own = [one for one in beside if one.watched.name in named and one.stream in likely]
         return [*rejected, *(one for one in clear if one in beside), *own]
-    return [*rejected, *(one for one in beside if one.is_likely)]
+    return [*rejected, *(one for one in beside if one.stream in likely)]
 
 
 def explained(suspects: Sequence[Suspect]) -> set[int]:
@@ -96,8 +97,8 @@ def explained(suspects: Sequence[Suspect]) -> set[int]:
     derived = [one for one in suspects if one.watched.members and not one.watched.spokesmen]
     found: set[int] = set()
     for one in derived:
-        names = {other.subject for other in votes if other.watched.name in one.watched.members}
-        if one.watched.members & (columns | clear) or names:
+        is_voted = any(vote.watched.name in one.watched.members for vote in votes)
+        if is_voted or one.watched.members & (columns | clear):
             found.add(one.stream)
     paired = {name for one in derived if one.stream not in found for name in one.watched.members}
     for one in votes:

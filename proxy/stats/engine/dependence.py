@@ -17,8 +17,8 @@ from typing import Final
 import numpy as np
 from scipy.special import chdtr, chdtri
 
-from proxy.stats.basis.design_effect import CERTAINTY, MIN_HITS, with_borrowed
-from proxy.stats.basis.functionals import Floats, Form
+from proxy.stats.basis.design_effect import by_chance, is_rare, with_borrowed
+from proxy.stats.basis.functionals import Floats
 from proxy.stats.engine.e_detector import Layout, Singles
 from proxy.stats.engine.streams import WatchedStream
 
@@ -78,8 +78,7 @@ class _Level:
         lost = chdtr(3, chdtri(1, left_out)) / (1 - left_out)
         figures: Floats = trimmed / kept / lost / np.maximum(variances, 1e-300)
         freedom = np.maximum(kept / 2, 1)
-        chance: Floats = chdtri(freedom, CERTAINTY) / freedom
-        known = (self.n >= MIN_BLOCKS - APART) & (variances > 0) & (figures > chance)
+        known = (self.n >= MIN_BLOCKS - APART) & (variances > 0) & (figures > by_chance(freedom))
         result: Floats = np.where(known, figures, 1.0)
         return result
 
@@ -131,7 +130,7 @@ class DependenceLearner:
             rare: list[str] = []
             for functional in stream.functionals:
                 hits = float((own * functional.applies) @ functional.values)
-                if functional.form is Form.SHARE and hits < MIN_HITS:
+                if is_rare(functional, hits):
                     rare.append(functional.name)
                 else:
                     measured[functional.name] = round(float(figures[place]), 2)

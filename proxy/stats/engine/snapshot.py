@@ -102,9 +102,7 @@ def load(watch: Watch, raw: bytes) -> bool:
     if state.fingerprint != fingerprint(watch) or len(state.wealth) != size:
         return False
     breach = state.breach
-    if breach is not None and (
-        len(breach.stakes) != size or len(breach.fresh) != size or not breach.recoveries
-    ):
+    if breach is not None and not _fits(watch, breach, size):
         return False
     watch.detector.wealth = _singles(state.wealth)
     watch.breach = None if breach is None else _unpack(watch.detector, breach)
@@ -127,6 +125,17 @@ def load_all(watches: Mapping[str, Watch], raw: bytes) -> bool:
         return False
     fitted = [load(watch, saved.get(name, b"")) for name, watch in watches.items()]
     return bool(fitted) and all(fitted)
+
+
+def _fits(watch: Watch, breach: _Breach, size: int) -> bool:
+    """Tell whether a breach is about the streams, functionals and bets of a watch."""
+    if len(breach.stakes) != size or len(breach.fresh) != size or not breach.recoveries:
+        return False
+    known = range(len(watch.streams))
+    return all(item.stream in known for item in breach.recoveries) and all(
+        stream in known and 0 <= place < len(watch.streams[stream].functionals)
+        for stream, place in breach.carriers.items()
+    )
 
 
 def _pack(stream: int, recovery: Recovery) -> _Recovery:

@@ -311,11 +311,14 @@ class Watch:
         weighted = self.layout.weights * self.detector.stream_wealth()
         rejected = e_bh(weighted, self.detector.threshold)
         suspects = [self._suspect(stream) for stream in rejected]
-        if any(one.watched.members for one in suspects):
-            others = [self._suspect(int(s)) for s in np.argsort(-weighted) if s not in rejected]
-            suspects = with_members(suspects, others)
-        beside = explained(suspects)
-        return [one.stream for one in suspects if one.stream not in beside]
+        members = {name for one in suspects for name in one.watched.members}
+        if members:
+            beside = [s for s in np.argsort(-weighted).tolist() if self.streams[s].name in members]
+            others = [self._suspect(stream) for stream in beside if stream not in rejected]
+            likely = np.flatnonzero(weighted >= math.exp(self.detector.threshold / 2))
+            suspects = with_members(suspects, others, set(likely.tolist()))
+        found = explained(suspects)
+        return [one.stream for one in suspects if one.stream not in found]
 
     def _votes(self, stream: int) -> Floats:
         """Give the counts of the last ticks of a stream whose rows name columns, 20 or more."""
@@ -343,19 +346,14 @@ class Watch:
     def _suspect(self, stream: int) -> Suspect:
         """Give a stream with the column that it speaks for, and how clearly."""
         watched = self.streams[stream]
-        share = 1.0
-        if watched.spokesmen:
-            functional = watched.functionals[self._voted(stream)]
-            usual = functional.mean(self.seen(stream).masses)
-            share = (functional.mean(self._votes(stream)) - usual) / max(1 - usual, 1e-9)
-        evidence = self.stream_evidence(stream) + math.log(float(self.layout.weights[stream]))
-        return Suspect(
-            stream=stream,
-            watched=watched,
-            subject=self.subject(stream),
-            share=share,
-            is_likely=evidence >= self.detector.threshold / 2,
-        )
+        if not watched.spokesmen:
+            return Suspect(stream=stream, watched=watched, subject=watched.name, share=1.0)
+        place = self.carrier(stream)
+        functional = watched.functionals[place]
+        usual = functional.mean(self.seen(stream).masses)
+        share = (functional.mean(self._votes(stream)) - usual) / max(1 - usual, 1e-9)
+        subject = watched.spokesmen[place] or watched.name
+        return Suspect(stream=stream, watched=watched, subject=subject, share=share)
 
     def score(self, stream: int) -> Floats:
         """Give the evidence per row of a stream's bets, weighted by what they have won."""

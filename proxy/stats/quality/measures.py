@@ -242,9 +242,7 @@ def balanced_accuracy(
     recalls = 1 - np.bincount(place, errors) / sizes
     value = float(recalls.mean())
     variance = float((recalls * (1 - recalls) / sizes).sum()) / len(names) ** 2
-    n = len(errors)
-    low, high = mean_interval(value, variance * n, n)
-    return Measure(value=value, interval=(max(0.0, low), min(1.0, high)), n=n)
+    return _between_0_and_1(value, variance, len(errors))
 
 
 def roc_auc(scores: Floats, positive: Mask) -> Measure | None:
@@ -262,8 +260,7 @@ def roc_auc(scores: Floats, positive: Mask) -> Measure | None:
     of_above = (together[:m] - rankdata(above)) / n
     of_below = 1 - (together[m:] - rankdata(below)) / m
     variance = float(of_above.var()) / m + float(of_below.var()) / n
-    low, high = mean_interval(value, variance * (m + n), m + n)
-    return Measure(value=value, interval=(max(0.0, low), min(1.0, high)), n=m + n)
+    return _between_0_and_1(value, variance, m + n)
 
 
 def multiclass_auc(rows: Sequence[Scored]) -> Measure | None:
@@ -278,9 +275,11 @@ def multiclass_auc(rows: Sequence[Scored]) -> Measure | None:
     given = np.frombuffer(b"".join(row.shares for row in told), dtype=np.float32)
     shares = given.reshape(len(told), -1).astype(np.float64)
     found = hand_till(shares, np.array([row.place for row in told], dtype=np.intp))
-    if found is None:
-        return None
-    value, variance, n = found
+    return None if found is None else _between_0_and_1(*found)
+
+
+def _between_0_and_1(value: float, variance: float, n: int) -> Measure:
+    """Give a measure with its interval, given the variance of its estimate."""
     low, high = mean_interval(value, variance * n, n)
     return Measure(value=value, interval=(max(0.0, low), min(1.0, high)), n=n)
 

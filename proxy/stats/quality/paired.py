@@ -19,6 +19,7 @@ from proxy.stats.basis.binning import Binner
 from proxy.stats.basis.demands import Certainty, Tolerance
 from proxy.stats.basis.functionals import N_SPECIAL_BINS, Bins, Floats, Form, Functional
 from proxy.stats.basis.intervals import mean_interval
+from proxy.stats.engine.acquittal import SHARED_PART
 from proxy.stats.engine.streams import WatchedStream
 from proxy.stats.engine.watch import Watch
 from proxy.stats.quality.certified_quality import Quality, bin_values
@@ -32,8 +33,6 @@ BEYOND: Final = 1.5
 """A residual beyond the certified ones counts as so many times the largest."""
 MIN_PAIRS: Final = 30
 """Rows labelled for both models before their losses are compared."""
-SHARED_PART: Final = 0.5
-"""The stable shares a loss when it lost at least half as much."""
 NAME: Final = "losses of both models"
 
 

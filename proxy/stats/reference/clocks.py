@@ -14,16 +14,15 @@ from typing import Final
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
-from scipy.special import chdtri
 
 from proxy.stats.basis.design_effect import (
     BLOCK_GROWTH,
-    CERTAINTY,
     MIN_BLOCKS,
-    MIN_HITS,
+    by_chance,
+    is_rare,
     with_borrowed,
 )
-from proxy.stats.basis.functionals import Form, Functional
+from proxy.stats.basis.functionals import Functional
 from proxy.stats.reference.column import ColumnProfile
 
 CLOCK_LIKE: Final = 0.9
@@ -61,8 +60,8 @@ def clock_of(profile: ColumnProfile, counts: NDArray[np.intp]) -> Clock | None:
     measured: dict[str, float] = {}
     rare: list[str] = []
     for functional in profile.functionals():
-        values = functional.applies * functional.values
-        if functional.form is Form.SHARE and float((daily @ values).sum()) < MIN_HITS:
+        hits = float((daily @ (functional.applies * functional.values)).sum())
+        if is_rare(functional, hits):
             rare.append(functional.name)
         else:
             measured[functional.name] = _between_days(functional, daily)
@@ -97,7 +96,7 @@ def _between_days(functional: Functional, daily: NDArray[np.intp]) -> float:
         means = sums / rows
         between = float(rows @ (means - sums.sum() / rows.sum()) ** 2) / (len(rows) - 1)
         figure = between / variance
-        if figure > float(chdtri(len(rows) - 1, CERTAINTY)) / (len(rows) - 1):
+        if figure > by_chance(len(rows) - 1):
             largest = max(largest, figure)
         length *= BLOCK_GROWTH
     return largest

@@ -23,7 +23,7 @@ COLUMNS = frozenset({"a", "b", "c"})
 MEMBERS = {"a with b": frozenset({"a", "b"}), "together": COLUMNS | {"least"}, "least": COLUMNS}
 
 
-def suspect(name: str, subject: str = "", share: float = 1.0, *, likely: bool = True) -> Suspect:
+def suspect(name: str, subject: str = "", share: float = 1.0) -> Suspect:
     """Give a suspect; one that is called `least` names the column `subject` in `share` of rows."""
     watched = replace(
         PLAIN[name],
@@ -35,8 +35,12 @@ def suspect(name: str, subject: str = "", share: float = 1.0, *, likely: bool = 
         watched=watched,
         subject=subject or name,
         share=share,
-        is_likely=likely,
     )
+
+
+def places(*named: str) -> set[int]:
+    """Give the places of streams."""
+    return {NAMES.index(name) for name in named}
 
 
 def names(suspects: list[Suspect]) -> list[str]:
@@ -82,22 +86,22 @@ def test_a_clear_vote_explains_a_product_and_an_unclear_one_is_explained_by_it()
 
 def test_an_unexplained_stream_is_traced_to_the_column_that_most_rows_name() -> None:
     """The error of all columns alone names nobody: the vote does, before its own evidence would."""
-    others = [suspect("b"), suspect("least", "a", 0.9, likely=False), suspect("a", likely=False)]
-    found = with_members([suspect("together")], others)
+    others = [suspect("b"), suspect("least", "a", 0.9), suspect("a")]
+    found = with_members([suspect("together")], others, places("b"))
     assert names(found) == ["together", "least"]
     assert lasting(*found) == ["a"]
-    own = with_members([suspect("together")], [suspect("least", "a", 0.9), suspect("a")])
+    own = with_members([suspect("together")], others[1:], places("a", "least"))
     assert lasting(*own) == ["a"]
     assert names(own) == ["together", "least", "a"]
 
 
 def test_without_a_clear_vote_likely_members_are_taken() -> None:
     """Members with half of the evidence come after what was rejected, and no others."""
-    others = [suspect("b"), suspect("least", "a", 0.1, likely=False), suspect("c", likely=False)]
-    assert names(with_members([suspect("together")], others)) == ["together", "b"]
+    others = [suspect("b"), suspect("least", "a", 0.1), suspect("c")]
+    assert names(with_members([suspect("together")], others, places("b"))) == ["together", "b"]
 
 
 def test_what_a_rejected_column_explains_is_not_traced_further() -> None:
     """With a rejected nobody else is accused for the sake of streams that a moves."""
     rejected = [suspect("a"), suspect("a with b"), suspect("together")]
-    assert with_members(rejected, [suspect("b"), suspect("c")]) == rejected
+    assert with_members(rejected, [suspect("b"), suspect("c")], places("b", "c")) == rejected

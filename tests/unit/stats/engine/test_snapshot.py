@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -55,6 +56,19 @@ def test_what_does_not_fit_is_refused_and_changes_nothing() -> None:
         assert not snapshot.load(watch(), wrong)
     assert not snapshot.load(other, raw)
     assert other.breach is None
+
+
+def test_a_breach_of_streams_that_are_not_there_is_refused() -> None:
+    """A stream or a functional beyond those of the watch would end a later tick."""
+    original = watch()
+    show(original, 10, 60)
+    for carriers in ({0: 99}, {0: -1}, {99: 0}):
+        state = msgspec.msgpack.decode(snapshot.save(original))
+        state["breach"]["carriers"] = carriers
+        assert not snapshot.load(watch(), msgspec.msgpack.encode(state))
+    state = msgspec.msgpack.decode(snapshot.save(original))
+    state["breach"]["recoveries"][0]["stream"] = 99
+    assert not snapshot.load(watch(), msgspec.msgpack.encode(state))
 
 
 def test_evidence_about_a_column_with_other_borders_fits_no_more() -> None:
