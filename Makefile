@@ -19,7 +19,7 @@ ARGS ?=
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
-demo: $(STAMP) ## run the whole loop on real flights and two real models, about 90 seconds
+demo: $(STAMP) ## run the whole loop on real flights and two real models, about two minutes
 	@$(PYTHON) -m proxy demo $(ARGS)
 
 test: $(STAMP) ## run the tests that belong to every change

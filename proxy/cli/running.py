@@ -76,7 +76,7 @@ def demo(
         ),
     ] = 250.0,
 ) -> None:
-    """Show the whole loop on real flights, in about 90 seconds.
+    """Show the whole loop on real flights, in about two minutes.
 
     Two real models, one of which breaks. Exit code 0: every act went as it should.
     """
